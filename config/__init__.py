@@ -1,0 +1,1 @@
+"""The configuration: typed, frozen, with units."""

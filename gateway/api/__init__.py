@@ -1,0 +1,1 @@
+"""HTTP on the LAN and on the local socket."""

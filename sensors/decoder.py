@@ -1,0 +1,73 @@
+"""The contract of a decoder: bytes in, sayings out, no I/O, no clock."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import msgspec
+
+from sensors.sample import Saying
+
+Transport = Literal["mqtt", "serial"]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a driver lets the configuration choose; each driver subclasses it."""
+
+
+O = TypeVar("O", bound=Options)
+
+
+class Decoder(ABC):
+    """Turns one device's (or one line's) bytes into sayings.
+
+    Rules: `feed` never raises, whatever the bytes; a stream may be cut anywhere; memory is
+    bounded whatever arrives; what cannot be used is counted in `dropped` by a fixed reason.
+    """
+
+    repeats_every: float | None = None
+    """Seconds between two words of a healthy sensor; None: it speaks on change."""
+
+    def __init__(self) -> None:
+        self.dropped: Counter[str] = Counter()
+
+    @abstractmethod
+    def feed(self, data: bytes, topic: str = "") -> list[Saying]:
+        """Take the next bytes of the stream, or one whole message that came on `topic`."""
+
+    def outgoing(self, now: float) -> bytes:  # noqa: ARG002  most families only speak
+        """Bytes that the port shall write at `now` (monotonic seconds); b"" for nothing."""
+        return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """A sensor family as the catalog knows it."""
+
+    name: str
+    transport: Transport
+    summary: str
+    """One line for `gateway sensors` and for messages."""
+    options: type[Options]
+    decoder: Callable[[Mapping[str, object]], Decoder]
+    """Builds a decoder from the configuration's options; msgspec.ValidationError if they are wrong."""
+    topics: Callable[[str], tuple[str, ...]]
+    """The MQTT topics to listen to for a sensor whose configured topic is given."""
+
+
+def driver(
+    name: str,
+    transport: Transport,
+    summary: str,
+    options: type[O],
+    make: Callable[[O], Decoder],
+    topics: Callable[[str], tuple[str, ...]] = lambda topic: (topic,),
+) -> Driver:
+    """Describe a family; a module in `drivers/` binds the result to `DRIVER`."""
+
+    def decoder(given: Mapping[str, object]) -> Decoder:
+        return make(msgspec.convert(dict(given), options))
+
+    return Driver(name, transport, summary, options, decoder, topics)

@@ -1,0 +1,1 @@
+"""One file per sensor family; a file here is a driver."""
