@@ -1,183 +1,202 @@
 """The sections of `gateway.toml`: typed, frozen, with units in the comments. No logic."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Combine = Literal["any", "all"]
+
+ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}\Z"
+Id = Annotated[str, Meta(pattern=ID_PATTERN)]
+Text = Annotated[str, Meta(min_length=1)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]  # a day: nothing here waits longer
+Patience = Annotated[float, Meta(gt=0, le=86_400)]  # seconds, and not at once
+Metres = Annotated[float, Meta(ge=-10_000, le=10_000)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Days = Annotated[int, Meta(ge=1, le=36_500)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the configuration; unknown keys are mistakes."""
 
 
-class Tls(Section):
+class Tls(Section, frozen=True):
     """`tls = { certificate = "…", key = "…" }`: paths of PEM files."""
 
-    certificate: str
-    key: str
+    certificate: Text
+    key: Text
 
 
-class Branch(Section):
+class Branch(Section, frozen=True):
     """`[branch]`: who and where we are."""
 
-    id: str
-    name: str
-    timezone: str = "UTC"  # an IANA name
-    latitude: float | None = None  # degrees
-    longitude: float | None = None  # degrees
-    public_url: str = "http://localhost:8080"
-    opening_hours: Mapping[Day, str] | None = None  # "06:00-23:00"; None: always open
-    holidays: tuple[str, ...] = ()  # "2026-12-25"; closed on these days
+    id: Id  # the gymId
+    name: Text
+    timezone: Text = "UTC"  # an IANA name
+    latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None  # degrees
+    longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None  # degrees
+    public_url: Text = "http://localhost:8080"
+    opening_hours: Mapping[Day, Text] | None = None  # "06:00-23:00"; None: always open
+    holidays: tuple[Text, ...] = ()  # "2026-12-25"; closed on these days
     clock: Literal["kernel", "trusted"] = "kernel"
 
 
-class Http(Section):
+class Http(Section, frozen=True):
     """`[http]`: where we serve."""
 
-    host: str = "0.0.0.0"  # noqa: S104  kiosks and phones of the LAN are the users
-    port: int = 8080
-    allowed_hosts: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
-    cors_origins: tuple[str, ...] = ()
+    host: Text = "0.0.0.0"  # noqa: S104  kiosks and phones of the LAN are the users
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080  # 0: any free one
+    allowed_hosts: tuple[Text, ...] = ()
+    trusted_proxies: tuple[Text, ...] = ()
+    cors_origins: tuple[Text, ...] = ()
     tls: Tls | None = None
 
 
-class Limits(Section):
+class Limits(Section, frozen=True):
     """`[limits]`: what one client may take."""
 
-    requests: int = 100  # per minute and address
-    streams: int = 2000  # open at once in all: a Pi's memory at 24 KiB each
-    streams_per_address: int = 20  # a family's phones, or a kiosk's tabs behind one address
+    requests: Count = 100  # per minute and address
+    streams: Count = 2000  # open at once in all: a Pi's memory at 24 KiB each
+    streams_per_address: Count = 20  # a family's phones, or a kiosk's tabs behind one address
 
 
-class Store(Section):
+class Store(Section, frozen=True):
     """`[store]`: the two files and how durable they are."""
 
-    history: str = "var/history.db"
-    ledger: str = "var/ledger.db"
-    commit_within: float = 0.0  # seconds a commit may gather; 0 = at once
-    sync_within: float = 5.0  # seconds a power cut may cost at most
-    keep_events_days: int = 400
-    keep_bins_days: int = 1100
+    history: Text = "var/history.db"
+    ledger: Text = "var/ledger.db"
+    commit_within: Annotated[float, Meta(ge=0, le=60)] = (
+        0.0  # seconds a commit may gather; 0 = at once
+    )
+    sync_within: Seconds = 5.0  # seconds a power cut may cost at most
+    keep_events_days: Days = 400
+    keep_bins_days: Days = 1100
 
 
-class Backup(Section):
+class Backup(Section, frozen=True):
     """`[backup]`: the nightly copies."""
 
-    folder: str = "var/backups"
-    keep: int = 7
+    folder: Text = "var/backups"
+    keep: Annotated[int, Meta(ge=1, le=1000)] = 7  # files
 
 
-class Mqtt(Section):
+class Mqtt(Section, frozen=True):
     """`[mqtt]`: the branch's broker."""
 
-    url: str = "embedded"
-    listen: str = "127.0.0.1:1883"
+    url: Text = "embedded"
+    listen: Text = "127.0.0.1:1883"
 
 
-class Serial(Section):
+class Serial(Section, frozen=True):
     """`[[serial]]`: one line; `driver` speaks for every channel on it."""
 
-    id: str
-    port: str
-    driver: str
-    baud: int = 115200
+    id: Id
+    port: Text
+    driver: Text
+    baud: Annotated[int, Meta(ge=50, le=4_000_000)] = 115200  # bits a second
     options: Mapping[str, object] = {}
 
 
-class Occupancy(Section):
+class Occupancy(Section, frozen=True):
     """`[occupancy]`: all in seconds."""
 
-    busy_after: float = 5.0
-    free_after: float = 90.0
-    stale_after: float = 300.0
+    busy_after: Seconds = 5.0
+    free_after: Seconds = 90.0
+    stale_after: Patience = 300.0
 
 
-class OccupancyOverride(Section):
+class OccupancyOverride(Section, frozen=True):
     """A category's or a sensor's own values; None: as in the table above it."""
 
-    busy_after: float | None = None
-    free_after: float | None = None
-    stale_after: float | None = None
+    busy_after: Seconds | None = None
+    free_after: Seconds | None = None
+    stale_after: Patience | None = None
 
 
-class Category(Section):
+class Category(Section, frozen=True):
     """`[categories.<id>]`."""
 
-    name: str
+    name: Text
     occupancy: OccupancyOverride = OccupancyOverride()
 
 
-class Position(Section):
+class Position(Section, frozen=True):
     """`{ x = 3.5, y = 1.0 }`: metres on the floor plan."""
 
-    x: float
-    y: float
+    x: Metres
+    y: Metres
 
 
-class Machine(Section):
+class Machine(Section, frozen=True):
     """`[[machines]]`: what a member uses."""
 
-    id: str
-    name: str
-    category: str
+    id: Id
+    name: Text
+    category: Text
     position: Position | None = None
     metadata: Mapping[str, str] = {}
-    replaces: str | None = None
+    replaces: Id | None = None  # a machine of the past, whose history this one carries on
     combine: Combine = "any"  # any active sensor = occupied; "all": every one must be
 
 
-class Sensor(Section):
+class Sensor(Section, frozen=True):
     """`[[sensors]]`: what says something about one machine."""
 
-    id: str
-    machine: str
-    driver: str = "native"
-    source: str = "mqtt"  # or "serial:<id>", with a channel
-    topic: str | None = None
+    id: Id
+    machine: Text
+    driver: Text = "native"  # over MQTT; a serial sensor has the driver of its line
+    source: Text = "mqtt"  # or "serial:<id>", with a channel
+    topic: Text | None = None
     channel: int | str = 0
     options: Mapping[str, object] = {}
     occupancy: OccupancyOverride = OccupancyOverride()
 
 
-class Alerts(Section):
+class QuietHours(Section, frozen=True):
+    """`{ start = "22:00", end = "07:00" }`: local time, over midnight allowed."""
+
+    start: Text
+    end: Text
+
+
+class Alerts(Section, frozen=True):
     """`[alerts]`: seconds, except where said."""
 
-    settle: float = 10.0
-    head_start: float = 60.0
-    cooldown: float = 300.0
-    per_member: int = 20
-    quiet_hours: Mapping[str, str] | None = None
+    settle: Seconds = 10.0
+    head_start: Seconds = 60.0
+    cooldown: Seconds = 300.0
+    per_member: Annotated[int, Meta(ge=1, le=1000)] = 20  # alerts armed at once
+    quiet_hours: QuietHours | None = None
 
 
-class Notify(Section):
+class Notify(Section, frozen=True):
     """`[notify]`: channels that leave the branch."""
 
-    ntfy: str | None = None
-    webhooks: tuple[str, ...] = ()
-    vapid_contact: str | None = None
-    push_hosts: tuple[str, ...] = ()
+    ntfy: Text | None = None
+    webhooks: tuple[Text, ...] = ()
+    vapid_contact: Text | None = None
+    push_hosts: tuple[Text, ...] = ()
 
 
-class Upstream(Section):
+class Upstream(Section, frozen=True):
     """`[upstream]`: the chain's broker; without it nothing is sent."""
 
-    url: str
+    url: Text
 
 
-class Simulator(Section):
+class Simulator(Section, frozen=True):
     """`[simulator]`: people instead of sensors."""
 
-    machines: int = 40  # made up when `[[machines]]` is empty
-    seed: int = 1
-    speed: float = 1.0  # how many times faster than real people
+    machines: Annotated[int, Meta(ge=1, le=500)] = 40  # made up when `[[machines]]` is empty
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1
+    speed: Annotated[float, Meta(gt=0, le=1000)] = 1.0  # how many times faster than real people
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """The whole branch."""
 
     branch: Branch
@@ -188,7 +207,7 @@ class Config(Section):
     mqtt: Mqtt = Mqtt()
     serial: tuple[Serial, ...] = ()
     occupancy: Occupancy = Occupancy()
-    categories: Mapping[str, Category] = {}
+    categories: Mapping[Id, Category] = {}
     machines: tuple[Machine, ...] = ()
     sensors: tuple[Sensor, ...] = ()
     alerts: Alerts = Alerts()

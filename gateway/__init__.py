@@ -1,1 +1,1 @@
-"""The gateway of one branch: from sensor bytes to numbered events and the screens that show them."""
+"""The gateway of one branch: from sensor bytes to numbered events and screens."""

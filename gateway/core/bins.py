@@ -1,8 +1,20 @@
-"""Bins: 15 minutes of a machine's history, measured on its timeline."""
+"""Bins: 15 minutes of a machine's history, measured on its timeline.
 
+Timelines are kept in monotonic seconds, so that a jump of the wall clock neither starts nor ends
+an occupation; `offset` (wall minus monotonic) says where the UTC quarter hours lie on them.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
+
+from gateway.core.events import Status
 
 BIN_SECONDS = 900
+REACH = 48 * 3600.0  # seconds of timeline kept: unsynchronised time waits that long
+MAX_POINTS = 2000  # changes kept per machine; 200 a day are busy, so this is ten days of them
+MAX_AT_ONCE = 96  # quarter hours closed in one go: after a long stop, a day per transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +38,157 @@ class Bin:
     def ratio(self) -> float | None:
         """Occupied over observed time; None when nothing was observed."""
         return self.occupied / self.observed if self.observed else None
+
+
+class Timeline:
+    """What a machine was, since when, in order; before its first point it is unknown."""
+
+    def __init__(self, stale_after: float) -> None:
+        self._stale_after = stale_after
+        self._times: list[float] = []
+        self._statuses: list[Status] = []
+
+    def apply(self, at: float, status: Status) -> None:
+        """From `at` on it is `status`, whatever was said of that time before."""
+        keep = bisect_right(self._times, at)
+        while keep and self._times[keep - 1] == at:
+            keep -= 1
+        del self._times[keep:], self._statuses[keep:]
+        if keep and self._statuses[-1] is status:
+            return
+        self._times.append(at)
+        self._statuses.append(status)
+        if len(self._times) > MAX_POINTS:
+            self._cut(1)
+
+    def forget(self, before: float) -> None:
+        """Drop what is older; the status at that moment stays known."""
+        self._cut(bisect_right(self._times, before) - 1)
+
+    def measure(self, start: float, end: float) -> tuple[float, float, int]:
+        """(occupied seconds, observed seconds, sessions) in [start, end)."""
+        occupied = observed = 0.0
+        sessions = 0
+        for index in range(max(0, bisect_right(self._times, start) - 1), len(self._times)):
+            begin, status = self._times[index], self._statuses[index]
+            if begin >= end:
+                break
+            last = self._times[index + 1] if index + 1 < len(self._times) else inf
+            length = max(0.0, min(last, end) - max(begin, start))
+            observed += length if status.observed else 0.0
+            if status is Status.OCCUPIED:
+                occupied += length
+                sessions += begin >= start and self._begins_session(index)
+        return occupied, observed, sessions
+
+    def _begins_session(self, index: int) -> bool:
+        """A short unknown inside an occupation does not start another."""
+        if index < 2 or self._statuses[index - 1] is not Status.UNKNOWN:  # noqa: PLR2004  two before
+            return True
+        gap = self._times[index] - self._times[index - 1]
+        return self._statuses[index - 2] is not Status.OCCUPIED or gap > self._stale_after
+
+    def _cut(self, count: int) -> None:
+        if count > 0:
+            del self._times[:count], self._statuses[:count]
+
+
+class Bins:
+    """Closes every machine's bins by the clock, and corrects them when a late word says so."""
+
+    def __init__(
+        self, machines: Mapping[str, float], grace: float, began: float, next_start: int | None
+    ) -> None:
+        """`machines` → its stale_after; `grace`: seconds a bin waits for patient verdicts.
+
+        `next_start` continues an earlier process's bins; without one the first bin is that
+        which holds the moment `began` (monotonic), once time is known.
+        """
+        self._timelines = {name: Timeline(stale) for name, stale in machines.items()}
+        self._grace = grace
+        self._began = began
+        self._next = next_start
+        self._closed_at = -inf  # monotonic end of the last closed bin
+        self._closed: dict[int, tuple[float, float, dict[str, Bin]]] = {}
+        self._dirty: dict[str, float] = {}
+
+    @property
+    def next_start(self) -> int | None:
+        """The start of the oldest bin that is not closed yet (epoch seconds), once known."""
+        return self._next
+
+    def apply(self, machine: str, at: float, status: Status) -> None:
+        """From `at` (monotonic) on, `machine` is `status`; closed bins are corrected by `close`."""
+        timeline = self._timelines.get(machine)
+        if timeline is None:
+            return
+        timeline.apply(at, status)
+        if at < self._closed_at:
+            self._dirty[machine] = min(at, self._dirty.get(machine, inf))
+
+    def close(self, now: float, offset: float) -> list[Bin]:
+        """The bins that are due at `now` (monotonic), corrections of older ones first."""
+        bins = list(self._corrections())
+        wall = now + offset
+        start = self._continue_at(wall, offset)
+        for _ in range(MAX_AT_ONCE):
+            if wall < start + BIN_SECONDS + self._grace:
+                break
+            bins += self._close_one(start, offset)
+            start += BIN_SECONDS
+        self._next = start
+        return bins
+
+    def open(self, machine: str, now: float, offset: float) -> list[Bin]:
+        """The bins of `machine` that are not closed yet, the last one as of `now`."""
+        bins = []
+        wall = now + offset
+        first = self._continue_at(wall, offset)
+        for start in range(first, int(wall) + 1, BIN_SECONDS)[-MAX_AT_ONCE:]:
+            begin, end = self._span(start, offset)
+            done = self._timelines[machine].measure(begin, min(end, now))
+            bins.append(Bin(machine, start, *done, open=start + BIN_SECONDS > wall))
+        return bins
+
+    def forget(self, now: float) -> None:
+        """Corrections reach back a day, timelines two: what is older is final."""
+        for start in [s for s, (_, end, _) in self._closed.items() if end < now - REACH / 2]:
+            del self._closed[start]
+        for timeline in self._timelines.values():
+            timeline.forget(now - REACH)
+
+    def _continue_at(self, wall: float, offset: float) -> int:
+        """A stored future was written by a clock that ran ahead: write those bins again."""
+        if self._next is None:
+            return bin_of(self._began + offset)
+        return self._next if self._next <= wall + REACH else bin_of(wall)
+
+    def _span(self, start: int, offset: float) -> tuple[float, float]:
+        """A bin's place on the timelines; no moment counts twice when the wall steps forward."""
+        begin = max(start - offset, self._closed_at)
+        return begin, max(begin, start + BIN_SECONDS - offset)
+
+    def _close_one(self, start: int, offset: float) -> Iterable[Bin]:
+        begin, end = self._span(start, offset)
+        bins = {name: Bin(name, start, *t.measure(begin, end)) for name, t in self._lines()}
+        self._closed[start] = (begin, end, bins)
+        self._closed_at = end
+        return bins.values()
+
+    def _lines(self) -> Iterable[tuple[str, Timeline]]:
+        return self._timelines.items()
+
+    def _corrections(self) -> Iterable[Bin]:
+        dirty, self._dirty = self._dirty, {}
+        for start, (begin, end, bins) in self._closed.items():
+            for name in [name for name, since in dirty.items() if since < end]:
+                old = bins[name]
+                done = self._timelines[name].measure(begin, end)
+                if done != (old.occupied, old.observed, old.sessions):
+                    bins[name] = Bin(name, start, *done, revision=old.revision + 1)
+                    yield bins[name]
+
+
+def bin_of(wall: float) -> int:
+    """The start of the bin that holds this moment (epoch seconds)."""
+    return int(wall // BIN_SECONDS) * BIN_SECONDS

@@ -42,6 +42,8 @@ class Change:
     status: Status
     cause: Cause
     at: float
+    decided: float
+    """Monotonic seconds at which the rules said so: `at` plus the patience they asked for."""
     live: bool = False
     """The word that led here was live when it was heard."""
     sensor_seq: int | None = None

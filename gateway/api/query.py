@@ -1,0 +1,85 @@
+"""Query parameters: every wrong one is named at once."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from math import isfinite
+
+from aiohttp import web
+
+from gateway.core.errors import Fault, InvalidError
+
+LATEST = 4_102_444_800  # epoch seconds: the year 2100, beyond any clock of ours
+
+
+class Query:
+    """The parameters of one request; `done` raises what was found wrong with them."""
+
+    def __init__(self, request: web.Request, known: Iterable[str]) -> None:
+        self._query = request.query
+        self._known = tuple(known)
+        self._faults: list[Fault] = []
+        for name in dict.fromkeys(self._query):
+            if name not in self._known:
+                self.wrong(name, self._unknown(name))
+            elif len(self._query.getall(name)) > 1:
+                self.wrong(name, "is given more than once")
+
+    def wrong(self, name: str, detail: str) -> None:
+        """Note a fault."""
+        self._faults.append(Fault("/" + name.replace("~", "~0").replace("/", "~1"), detail))
+
+    def done(self) -> None:
+        """Raise InvalidError if anything was wrong."""
+        if self._faults:
+            raise InvalidError(self._faults)
+
+    def has(self, name: str) -> bool:
+        """Whether it was given."""
+        return name in self._query
+
+    def names(self, name: str, known: Iterable[str]) -> frozenset[str]:
+        """A list `a,b` of names that must be known ones."""
+        asked = [part for part in self._query.get(name, "").split(",") if part]
+        if self.has(name) and not asked:
+            self.wrong(name, "is empty")
+        missing = sorted(set(asked).difference(known))
+        if missing:
+            self.wrong(name, f"not known here: {', '.join(missing)}")
+        return frozenset(asked)
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """One of a few words; the first is the default."""
+        word = self._query.get(name, allowed[0])
+        if word not in allowed:
+            self.wrong(name, f"must be one of {', '.join(allowed)}")
+        return word
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        """A number within bounds, or `default` where it is missing or wrong."""
+        text = self._query.get(name)
+        if text is None:
+            return default
+        value = _number(text)
+        if value is None or not least <= value <= most:
+            self.wrong(name, f"must be a number from {least:g} to {most:.10g}")
+            return default
+        return value
+
+    def _unknown(self, name: str) -> str:
+        close = get_close_matches(name, self._known, 1)
+        if close:
+            return f"is no parameter of this address; did you mean {close[0]}?"
+        return f"is no parameter of this address; it takes {', '.join(self._known) or 'none'}"
+
+
+def no_parameters(request: web.Request) -> None:
+    """Refuse any."""
+    Query(request, ()).done()
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None

@@ -1,0 +1,240 @@
+"""The composition root: the only place that knows all the parts."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+from config.sections import Config
+from gateway.api.health import Health
+from gateway.api.server import Server
+from gateway.app import branch_sensors, report
+from gateway.app.ports import Ports
+from gateway.bridge import File, Readers, Writer
+from gateway.bus import Bus
+from gateway.clock import SystemClock, boot_id, dated
+from gateway.core.bins import Bins
+from gateway.core.events import Event
+from gateway.core.occupancy import HOLD
+from gateway.core.opening import Opening
+from gateway.inbox import Inbox
+from gateway.jobs import Batch, schedule
+from gateway.messages import encode_update
+from gateway.pipeline import restart
+from gateway.pipeline.judge import Judge
+from gateway.pipeline.loop import Pipeline
+from gateway.pipeline.recorder import HISTORY, Recorder
+from gateway.samples import Samples
+from gateway.store import bins as bin_table
+from gateway.store import log as event_log
+from gateway.store import schema
+from gateway.store.branch import Branch
+from gateway.store.history import HistoryFile
+from gateway.supervision import Supervisor, Systemd
+
+LEDGER = "ledger"
+GRACE = 60.0  # seconds a bin waits beyond the longest patience before it is closed
+STUCK_AFTER = 10.0  # seconds without a round of the pipeline or the writer: not ready
+DAY = 86400.0
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """One running gateway: made from a configuration, run until told to stop."""
+
+    def __init__(self, config: Config) -> None:
+        """Open and continue what is stored.
+
+        Raises NewerSchemaError, sqlite3.Error, OSError: what is wrong with the files.
+        """
+        self._config = config
+        self.folder = Path(config.store.history).parent
+        boot = boot_id()
+        self._history = HistoryFile(Path(config.store.history), boot)
+        ledger = schema.open_to_write(Path(config.store.ledger), schema.ledger)
+        past = self._history.past
+        self._clock = SystemClock(
+            trusted=config.branch.clock == "trusted",
+            newest_stored=past.alive.wall if past.alive else 0.0,
+        )
+        branch = config.branch
+        self._opening = Opening(branch.opening_hours, branch.holidays, branch.timezone)
+        self._sensors = branch_sensors.build(config, self._hold_until)
+        self._first_changes = restart.resume(
+            past,
+            self._sensors.machines,
+            self._sensors.hearings,
+            self._sensors.stale_after,
+            self._clock,
+        )
+        self._bins = Bins(
+            self._sensors.stale_after,
+            self._sensors.patience + GRACE,
+            self._clock.monotonic(),
+            past.next_bin,
+        )
+        restart.rebuild(past, self._bins, self._clock)
+        self._writer = Writer(
+            {
+                HISTORY: File(self._history.conn, self._history.path),
+                LEDGER: File(ledger, Path(config.store.ledger)),
+            },
+            config.store.sync_within,
+        )
+        self._readers = Readers(partial(schema.open_to_read, self._history.path))
+        self._bus, self._inbox, self._samples = Bus(), Inbox(), Samples()
+        self._model = Branch(
+            config,
+            past.standings,
+            self._history.cursor,
+            self._bins,
+            self._clock,
+            self._opening,
+            self._readers.run,
+        )
+        judge = Judge(
+            self._sensors.machines, self._sensors.hearings, self._clock, self._samples.add
+        )
+        self._recorder = Recorder(
+            self._writer, self._history, self._sensors.machines, self._clock, boot
+        )
+        self._pipeline = Pipeline(
+            self._inbox,
+            judge.take,
+            self._recorder,
+            self._bins,
+            self._clock,
+            self._publish,
+            self._redated,
+            config.store.commit_within,
+        )
+        self._supervisor, self._systemd = Supervisor(), Systemd()
+        self._ports = Ports(config, self._sensors, self._inbox, self._clock, self._supervisor)
+        self._server = Server(
+            self._model,
+            self._bus,
+            config,
+            health=self._health,
+            admin={
+                "sensors": self._show_sensors,
+                "samples": self._show_samples,
+            },
+            socket_path=self.folder / "gateway.sock",
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set. An error of the pipeline or the store ends it."""
+        async with AsyncExitStack() as undo:
+            self._writer.start()
+            undo.callback(self._readers.stop)
+            undo.callback(self._writer.stop)
+            await self._record_the_start()
+            await self._server.start()
+            undo.push_async_callback(self._server.stop)
+            undo.push_async_callback(self._ports.stop)
+            removed = await self._readers.run(self._removed_machines)
+            status = self._ports.status_topics(self._sensors.machines, removed, self._message)
+            self._bus.listen(status.ring)
+            undo.callback(schedule(self._config.branch.timezone, self._nightly()).shutdown)
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(self._pipeline.run(), name="pipeline"),
+                    tasks.create_task(self._supervisor.keep("status topics", status.run)),
+                    tasks.create_task(self._systemd.feed(self._all_moved)),
+                    *self._ports.start(tasks),
+                ]
+                self._systemd.tell("READY=1")
+                await stop.wait()
+                self._systemd.tell("STOPPING=1")
+                for task in running:
+                    task.cancel()
+            await self._pipeline.commit()
+            await self._recorder.stop()
+
+    # --- what the parts call back -----------------------------------------------------------
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        self._model.apply(events)
+        self._bus.publish(events)
+
+    def _redated(self) -> None:
+        """Times that were shown are other ones now: memory follows, streams begin anew."""
+        self._model.redate(self._clock.stepped)
+        self._server.reset_streams("clock")
+
+    def _message(self, machine: str) -> bytes:
+        return encode_update(self._model.machine(self._config.branch.id, machine))
+
+    def _hold_until(self, at: float) -> float:
+        offset = self._clock.offset
+        return self._opening.after_open_seconds(at + offset, HOLD) - offset
+
+    async def _record_the_start(self) -> None:
+        changes = dated(self._first_changes, self._clock)
+        events = await self._recorder.record(changes, {}, alive=True)
+        for change in self._first_changes:
+            self._bins.apply(change.machine, change.at, change.status)
+        self._publish(events)
+
+    def _removed_machines(self, conn: sqlite3.Connection) -> list[str]:
+        stored = [name for (name,) in conn.execute("SELECT machine FROM machines")]
+        return [name for name in stored if name not in self._sensors.machines]
+
+    # --- health -----------------------------------------------------------------------------
+
+    def _health(self) -> Health:
+        now = self._clock.monotonic()
+        stuck = {
+            name: f"{name} has not moved for {now - moved:.0f} s"
+            for name, moved in (
+                ("pipeline", self._pipeline.moved_at),
+                ("writer", self._writer.moved_at),
+            )
+            if now - moved > STUCK_AFTER
+        }
+        parts = stuck | self._supervisor.faults | self._ports.problems()
+        if not self._clock.synchronised:
+            parts["clock"] = "not synchronised: ages and quiet hours cannot be told; check NTP"
+        if self._inbox.refused:
+            parts["inbox"] = f"{self._inbox.refused} readings were refused: the disk is too slow"
+        return Health(
+            ready=not stuck,
+            degraded=bool(parts),
+            parts=parts,
+            details={"ports": report.ports_report(self._ports.states(), self._clock)},
+        )
+
+    async def _all_moved(self, within: float) -> bool:
+        oldest = self._clock.monotonic() - within
+        moved = min(self._pipeline.moved_at, self._writer.moved_at) > oldest
+        return moved and await self._server.answers()
+
+    def _show_sensors(self, _query: object) -> object:
+        return report.sensors_report(
+            self._config, self._sensors.hearings, self._sensors.decoders, self._clock
+        )
+
+    def _show_samples(self, query: dict[str, str]) -> object:
+        after = int(query.get("after", self._samples.newest))
+        return report.samples_report(self._samples, after, query.get("sensor"), self._clock)
+
+    # --- the night ----------------------------------------------------------------------------
+
+    def _nightly(self) -> dict[str, Batch]:
+        store = self._config.store
+        keep_events, keep_bins = store.keep_events_days * DAY, store.keep_bins_days * DAY
+        return {
+            "pack days": partial(self._write, bin_table.pack, 0.0),
+            "purge events": partial(self._write, event_log.purge, keep_events),
+            "purge bins": partial(self._write, bin_table.purge, keep_bins),
+        }
+
+    async def _write(
+        self, work: Callable[[sqlite3.Connection, float], int], seconds_ago: float
+    ) -> int:
+        before = self._clock.wall() - seconds_ago
+        return await self._writer.run(HISTORY, lambda conn: work(conn, before))

@@ -1,0 +1,161 @@
+"""The branch's ports, composed: the broker, MQTT, serial lines, and simulated people."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config.secrets import secret
+
+from config.sections import Config
+from gateway.app.branch_sensors import BranchSensors
+from gateway.clock import SystemClock
+from gateway.inbox import Inbox, PortLost
+from gateway.ports.mqtt_port import MqttPort
+from gateway.ports.state import PortState
+from gateway.ports.status_topics import StatusTopics
+from gateway.supervision import Supervisor
+
+if TYPE_CHECKING:
+    from gateway.ports.broker import Broker
+    from gateway.ports.serial_port import SerialPort
+
+EMBEDDED = "embedded"
+BROKER_AGAIN = 5.0  # seconds between attempts to start a broker that cannot start
+UNPACKED = Path(".venv/mosquitto")  # where config/mosquitto/install.sh unpacks without root
+
+log = logging.getLogger(__name__)
+
+
+class Ports:
+    """Runs and stops them; tells how they are."""
+
+    def __init__(
+        self,
+        config: Config,
+        sensors: BranchSensors,
+        inbox: Inbox,
+        clock: SystemClock,
+        supervisor: Supervisor,
+    ) -> None:
+        self._config = config
+        self._sensors = sensors
+        self._inbox = inbox
+        self._clock = clock
+        self._supervisor = supervisor
+        self._broker = _broker(config, sensors) if config.mqtt.url == EMBEDDED else None
+        self._serial = list(_serial_ports(config, sensors, inbox))
+        self._mqtt: MqttPort | None = None
+        self._greet: list[Callable[[], None]] = []
+
+    def start(self, tasks: asyncio.TaskGroup) -> list["asyncio.Task[None]"]:
+        """Run every port, each kept alive by itself."""
+        self._inbox.put(
+            PortLost("mqtt", frozenset(self._sensors.decoders), self._clock.monotonic())
+        )
+        parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [("mqtt", self._run_mqtt)]
+        parts += [(port.state().id, port.run) for port in self._serial]
+        return [tasks.create_task(self._supervisor.keep(*part), name=part[0]) for part in parts]
+
+    async def stop(self) -> None:
+        """End the broker; the tasks have been cancelled before."""
+        if self._broker is not None:
+            await self._broker.stop()
+
+    def status_topics(
+        self,
+        machines: Iterable[str],
+        removed: Iterable[str],
+        message: Callable[[str], bytes],
+    ) -> StatusTopics:
+        """Our retained status topics on this broker."""
+        gym = self._config.branch.id
+        topics = StatusTopics(gym, machines, removed, self._publish, message)
+        self._greet.append(topics.all_again)
+        return topics
+
+    def states(self) -> list[PortState]:
+        """How every port is."""
+        parts = (self._broker, self._mqtt, *self._serial)
+        return [part.state() for part in parts if part is not None]
+
+    def problems(self) -> dict[str, str]:
+        """Port → what is wrong and what to do."""
+        return {state.id: state.problem for state in self.states() if state.state != "up"}
+
+    def _publish(self, topic: str, payload: bytes, *, retain: bool) -> object:
+        return self._mqtt is not None and self._mqtt.publish(topic, payload, retain=retain)
+
+    async def _run_mqtt(self) -> None:
+        """The broker first, then who speaks through it."""
+        url, user, password = await self._broker_address()
+        self._mqtt = MqttPort(
+            self._config.branch.id,
+            url,
+            self._sensors.feeds,
+            self._inbox,
+            username=user,
+            password=password,
+        )
+        for greet in self._greet:
+            self._mqtt.on_connected(greet)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._mqtt.run())
+            if self._broker is not None:
+                tasks.create_task(self._broker.run())
+            if self._config.simulator is not None:
+                tasks.create_task(_simulate(self._config, url, user, password, self._clock))
+
+    async def _broker_address(self) -> tuple[str, str | None, str | None]:
+        """(url, user, password), once an embedded broker runs."""
+        if self._broker is None:
+            return _configured(self._config)
+        from gateway.ports.mosquitto import BrokerError  # noqa: PLC0415  only where it is embedded
+
+        while True:
+            try:
+                await self._broker.start()
+            except BrokerError as error:
+                log.error("%s", error)  # noqa: TRY400  the text says what to do
+                await asyncio.sleep(BROKER_AGAIN)
+            else:
+                return self._broker.url, self._broker.user, self._broker.password
+
+
+def _configured(config: Config) -> tuple[str, str | None, str | None]:
+    """An address of the configuration, its user within, its password from the secrets."""
+    scheme, _, rest = config.mqtt.url.partition("://")
+    user, at, host = rest.rpartition("@")
+    password = secret("mqtt-password", Path(config.store.history).parent)
+    return f"{scheme}://{host}", user if at else None, password.decode() if password else None
+
+
+def _broker(config: Config, sensors: BranchSensors) -> "Broker":
+    from gateway.ports.broker import Broker  # noqa: PLC0415  only where it is embedded
+
+    return Broker(
+        Path(config.store.history).parent / "broker",
+        config.branch.id,
+        config.mqtt.listen,
+        sensors.feeds.keys(),
+        free_port_allowed=config.simulator is not None,
+        unpacked=UNPACKED,
+    )
+
+
+def _serial_ports(config: Config, sensors: BranchSensors, inbox: Inbox) -> Iterator["SerialPort"]:
+    if config.serial:
+        from gateway.ports.serial_port import SerialPort  # noqa: PLC0415  only where there are lines
+
+        for section in config.serial:
+            yield SerialPort(section, sensors.lines[section.id], inbox)
+
+
+async def _simulate(
+    config: Config, url: str, user: str | None, password: str | None, clock: SystemClock
+) -> None:
+    from gateway.ports.simulated import Simulation  # noqa: PLC0415  only in a simulated branch
+
+    credentials = (user, password) if user and password else None
+    await Simulation(config, url, credentials, clock).run()

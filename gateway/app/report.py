@@ -1,0 +1,82 @@
+"""What the technician and the operator are told over the local socket."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from config.effective import sensors_of
+
+from config.sections import Config, Sensor
+from gateway.core.clock import Clock
+from gateway.pipeline.judge import Hearing
+from gateway.ports.state import PortState
+from gateway.samples import Samples, Seen
+from sensors.decoder import Decoder
+from sensors.sample import Sample
+
+
+def sensors_report(
+    config: Config,
+    hearings: Mapping[str, Hearing],
+    decoders: Mapping[str, Decoder],
+    clock: Clock,
+) -> dict[str, object]:
+    """Every sensor: what it says, when last, what could not be used and why."""
+    rows = [_sensor(s, hearings[s.id], decoders.get(s.id), clock) for s in sensors_of(config)]
+    return {"asOf": clock.wall(), "sensors": rows}
+
+
+def ports_report(states: Iterable[PortState], clock: Clock) -> list[dict[str, object]]:
+    """Every port: how it is, since when, what is wrong and what to do."""
+    now = clock.monotonic()
+    return [asdict(state) | {"since": clock.wall() - (now - state.since)} for state in states]
+
+
+def samples_report(samples: Samples, after: int, sensor: str | None, clock: Clock) -> object:
+    """The samples that came after number `after`; ask again with `newest`."""
+    rows = [_seen(seen, clock) for seen in samples.after(after, sensor)]
+    return {"newest": samples.newest, "samples": rows}
+
+
+def _sensor(
+    sensor: Sensor, hearing: Hearing, decoder: Decoder | None, clock: Clock
+) -> dict[str, object]:
+    verdict = hearing.detector.verdict
+    dropped: Counter[str] = decoder.dropped if decoder else Counter()
+    return {
+        "sensorId": sensor.id,
+        "machineId": sensor.machine,
+        "driver": sensor.driver,
+        "source": sensor.topic if sensor.source == "mqtt" else f"{sensor.source}/{sensor.channel}",
+        "repeats": hearing.repeats,
+        "status": verdict.status,
+        "cause": verdict.cause,
+        "lastHeard": _wall(hearing.last_heard, clock),
+        "active": hearing.last.active if hearing.last else None,
+        "strength": hearing.last.strength if hearing.last else None,
+        "unit": hearing.last.unit if hearing.last else None,
+        "battery": hearing.last.battery if hearing.last else None,
+        "clockOffset": hearing.clock_offset,
+        "dropped": dict(dropped + hearing.remarks),
+    }
+
+
+def _seen(seen: Seen, clock: Clock) -> dict[str, object]:
+    return {"sensorId": seen.sensor, "at": _wall(seen.at, clock), **sample_report(seen.sample)}
+
+
+def sample_report(sample: Sample) -> dict[str, object]:
+    """A sample as JSON."""
+    return {
+        "active": sample.active,
+        "strength": sample.strength,
+        "unit": sample.unit,
+        "levels": dict(sample.levels),
+        "battery": sample.battery,
+        "signal": sample.signal,
+        "channel": sample.channel,
+    }
+
+
+def _wall(at: float | None, clock: Clock) -> float | None:
+    return None if at is None else at + clock.offset

@@ -1,0 +1,80 @@
+"""`gateway run`."""
+
+import asyncio
+import gc
+import logging
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+
+import click
+
+from config.load import ConfigError, explain, load
+from config.sections import Config
+from gateway.app import Gateway
+from gateway.store.schema import NewerSchemaError
+
+log = logging.getLogger("gateway")
+
+
+@click.command()
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("gateway.toml"),
+    show_default=True,
+    help="The branch's configuration.",
+)
+@click.option("--verbose", is_flag=True, help="Say more in the log.")
+def run(path: Path, *, verbose: bool) -> None:
+    """Run the gateway until Ctrl-C or SIGTERM.
+
+    \b
+    Examples:
+      gateway run
+      gateway run --config /etc/gateway/gateway.toml
+
+    Exit codes: 0 stopped in order, 1 failed (systemd starts it again), 2 wrong configuration.
+    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    _log_to_stderr(verbose=verbose)
+    try:
+        config = load(path)
+    except ConfigError as error:
+        click.echo(explain(error), err=True)
+        sys.exit(2)
+    sys.exit(_run(config))
+
+
+def _run(config: Config) -> int:
+    """Exit code 0 after an orderly stop, 1 when something that cannot be mended here failed."""
+    try:
+        gateway = Gateway(config)
+    except (OSError, sqlite3.Error, NewerSchemaError) as error:
+        log.error("the gateway cannot start: %s", error)  # noqa: TRY400  the text says it all
+        return 1
+    gc.freeze()  # what is here now stays: no collection looks at it again
+    try:
+        asyncio.run(_until_told(gateway))
+    except Exception:
+        log.exception("the gateway stops; systemd, or you, start it again")
+        return 1
+    return 0
+
+
+async def _until_told(gateway: Gateway) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await gateway.run(stop)
+
+
+def _log_to_stderr(*, verbose: bool) -> None:
+    """journald adds time and unit; on a terminal the message is what counts."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

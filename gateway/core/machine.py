@@ -1,0 +1,118 @@
+"""One machine: the verdicts on its sensors, combined into its status."""
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+
+from gateway.core.events import Cause, Change, Status
+from gateway.core.occupancy import Detector, Rule, Verdict, Word
+
+
+class Machine:
+    """Any active sensor = occupied, all known and inactive = free, else unknown.
+
+    `combine = "all"` the other way round: any inactive = free, all active = occupied.
+    Methods take monotonic seconds and return the machine's changes, oldest first.
+    """
+
+    def __init__(
+        self,
+        machine: str,
+        rules: Mapping[str, Rule],
+        combine: str = "any",
+        hold_until: Callable[[float], float] | None = None,
+    ) -> None:
+        self.machine = machine
+        self._strong, self._weak = Status.OCCUPIED, Status.FREE
+        if combine == "all":
+            self._strong, self._weak = self._weak, self._strong
+        start = Verdict(Status.UNKNOWN, Cause.START, 0.0, 0.0)
+        self.detectors = {name: Detector(rule, start, hold_until) for name, rule in rules.items()}
+        self._verdicts = dict.fromkeys(rules, start)
+        self.verdict = start
+
+    def start(self, now: float) -> list[Change]:
+        """Begin with nothing known: the first unknown is a change."""
+        self.restore(Verdict(Status.UNKNOWN, Cause.START, now, now), now)
+        return [self._change(self.verdict)]
+
+    def restore(self, verdict: Verdict, heard_at: float) -> None:
+        """Go on from `verdict` on every sensor, as if last heard at `heard_at`."""
+        self.verdict = verdict
+        self._verdicts = dict.fromkeys(self._verdicts, verdict)
+        for detector in self.detectors.values():
+            detector.restore(verdict, heard_at)
+
+    def hear(self, sensor: str, word: Word, now: float) -> list[Change]:
+        """Take a word of one of its sensors."""
+        return self._combine(sensor, self.detectors[sensor].hear(word, now))
+
+    def availability(self, sensor: str, now: float, *, online: bool) -> list[Change]:
+        """Take a device's own word that it is there or gone."""
+        return self._combine(sensor, self.detectors[sensor].availability(now, online=online))
+
+    def lost(self, sensor: str, at: float) -> list[Change]:
+        """Take that one of its sensors cannot be heard since `at`."""
+        return self._combine(sensor, self.detectors[sensor].lost(at))
+
+    def back(self, sensor: str, now: float) -> list[Change]:
+        """Take that one of its sensors is heard again."""
+        return self._combine(sensor, self.detectors[sensor].back(now))
+
+    def tick(self, now: float) -> list[Change]:
+        """Let time pass."""
+        due = [(verdict, name) for name, d in self.detectors.items() for verdict in d.tick(now)]
+        due.sort(key=lambda pair: pair[0].decided)
+        return [change for verdict, name in due for change in self._combine(name, [verdict])]
+
+    def _combine(self, sensor: str, verdicts: list[Verdict]) -> list[Change]:
+        changes = []
+        for verdict in verdicts:
+            self._verdicts[sensor] = verdict
+            combined = self._combined(verdict)
+            if (combined.status, combined.cause) != (self.verdict.status, self.verdict.cause):
+                self.verdict = combined
+                changes.append(self._change(combined))
+        return changes
+
+    def _combined(self, newest: Verdict) -> Verdict:
+        """The machine's verdict after `newest`, one of its sensors' verdicts."""
+        if len(self._verdicts) == 1:
+            return newest
+        status = self._status()
+        if status is self.verdict.status:
+            same = newest.status is status  # only who agrees can change the cause
+            cause = newest.cause if same else self.verdict.cause
+            return _replaced(self.verdict, cause, newest.decided)
+        if status is newest.status and status is not self._weak:
+            return newest
+        if status is Status.UNKNOWN:
+            return Verdict(status, self._blind_cause(), newest.decided, newest.decided)
+        at = max(map(attrgetter("at"), self._verdicts.values()))
+        return Verdict(status, newest.cause, at, newest.decided, newest.live, newest.seq)
+
+    def _status(self) -> Status:
+        statuses = {verdict.status for verdict in self._verdicts.values()}
+        if self._strong in statuses:
+            return self._strong
+        return self._weak if statuses == {self._weak} else Status.UNKNOWN
+
+    def _blind_cause(self) -> Cause:
+        """Why the newest of the sensors that we cannot judge is unknown."""
+        unknown = [v for v in self._verdicts.values() if v.status is Status.UNKNOWN]
+        return max(unknown, key=attrgetter("decided")).cause
+
+    def _change(self, verdict: Verdict) -> Change:
+        return Change(
+            self.machine,
+            verdict.status,
+            verdict.cause,
+            verdict.at,
+            verdict.decided,
+            verdict.live,
+            verdict.seq,
+        )
+
+
+def _replaced(verdict: Verdict, cause: Cause, decided: float) -> Verdict:
+    """A change of cause alone keeps its old `at`, and is never live: it is no edge."""
+    return Verdict(verdict.status, cause, verdict.at, decided, live=False, seq=verdict.seq)

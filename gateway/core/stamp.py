@@ -1,0 +1,34 @@
+"""When a word was said, and whether it still counts as live."""
+
+from dataclasses import dataclass
+
+NEAR = 60.0  # seconds: a sensor's own clock within this dates a live word
+TOO_OLD = 86400.0  # seconds: an older timestamp dates nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """`at` (monotonic seconds) is when it was said; `remark` counts what was odd about it."""
+
+    at: float
+    late: bool
+    age: float | None = None
+    """Seconds between the payload's timestamp and our clock; a constant one is a finding."""
+    remark: str | None = None
+
+
+def stamp(timestamp: float | None, arrived: float, offset: float | None, *, late: bool) -> Stamp:
+    """Judge a payload's own `timestamp` (epoch seconds) against our clock.
+
+    `offset` is wall minus monotonic, None while our clock is not synchronised: then none counts.
+    """
+    if timestamp is None or offset is None:
+        return Stamp(arrived, late)
+    age = arrived + offset - timestamp
+    if age > TOO_OLD:
+        return Stamp(arrived, late=True, age=age, remark="timestamp_older_than_a_day")
+    if age > NEAR:
+        return Stamp(arrived - age, late=True, age=age, remark="timestamp_old")
+    if age < -NEAR:
+        return Stamp(arrived, late, age, "timestamp_in_the_future")
+    return Stamp(arrived - max(age, 0.0), late, age)

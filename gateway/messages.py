@@ -1,0 +1,58 @@
+"""The one message: what MQTT, SSE and WebSocket alike say of a machine's change."""
+
+import msgspec
+
+from gateway.core.events import Cause, Event, Status
+from gateway.readmodel import MachineView
+
+_encode = msgspec.json.Encoder().encode
+
+
+class MachineUpdate(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    tag_field="type",
+    tag="machine_update",
+):
+    """`timestamp` = when recorded, `last_change` = since when; both epoch seconds."""
+
+    machine_id: str
+    gym_id: str
+    category: str
+    status: Status
+    timestamp: float
+    last_change: float
+    cause: Cause
+    seq: int | msgspec.UnsetType = msgspec.UNSET
+
+
+def moment(seconds: float) -> float:
+    """Epoch seconds as we write them: to the millisecond, finer means nothing."""
+    return round(seconds, 3)
+
+
+def encode_update(view: MachineView) -> bytes:
+    """A machine as it stands, as JSON."""
+    return _encode(_update(view, view))
+
+
+def encode_event(event: Event, view: MachineView) -> bytes:
+    """A stored event of the machine in `view`, as JSON with its `seq`."""
+    return _encode(_update(event, view, event.seq))
+
+
+def _update(
+    said: Event | MachineView, view: MachineView, seq: int | msgspec.UnsetType = msgspec.UNSET
+) -> MachineUpdate:
+    return MachineUpdate(
+        machine_id=view.machine,
+        gym_id=view.gym,
+        category=view.category,
+        status=said.status,
+        timestamp=moment(said.timestamp),
+        last_change=moment(said.last_change),
+        cause=said.cause,
+        seq=seq,
+    )

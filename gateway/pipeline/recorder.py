@@ -1,0 +1,95 @@
+"""The pipeline's hand on the store: its batches as jobs of the writer thread."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from gateway.bridge import Writer
+from gateway.core.bins import Bins
+from gateway.core.clock import Clock
+from gateway.core.events import DatedChange, Event
+from gateway.core.machine import Machine
+from gateway.core.occupancy import Held
+from gateway.store.history import HistoryFile
+from gateway.store.marks import Alive, Standing, Standings
+
+HISTORY = "history"
+
+
+class Recorder:
+    """Turns batches into transactions."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        file: HistoryFile,
+        machines: Mapping[str, Machine],
+        clock: Clock,
+        boot: str,
+    ) -> None:
+        self._writer = writer
+        self._file = file
+        self._machines = machines
+        self._clock = clock
+        self._boot = boot
+        self._seq = file.cursor.seq
+        self._snapshot: tuple[int, Callable[[int | None], Standings]] | None = None
+
+    async def record(
+        self, changes: Sequence[DatedChange], held: Mapping[str, Held], *, alive: bool
+    ) -> list[Event]:
+        """Commit one batch: events, what was said last, and perhaps that we live."""
+        note = self.alive(clean=False) if alive else None
+        work = partial(self._file.record, changes, held, note)
+        events = await self._writer.run(HISTORY, work)
+        self._seq = events[-1].seq if events else self._seq
+        return events
+
+    def snapshot(self, quarter: int) -> None:
+        """A quarter hour has begun (epoch seconds): remember every machine's status as of now.
+
+        An older one that still waits for its bins stays: they may take longer than a quarter.
+        """
+        if self._snapshot is not None:
+            return
+        standings = {name: self._standing(machine) for name, machine in self._machines.items()}
+        self._snapshot = (quarter, partial(Standings, self._seq, self._boot, standings))
+
+    async def store_bins(self, bins: Bins) -> None:
+        """Commit the bins that are due, and with them where a start may begin to read."""
+        due = []
+        if self._clock.synchronised:
+            due = bins.close(self._clock.monotonic(), self._clock.offset)
+        standings = self._standings(bins.next_start)
+        if due or standings:
+            await self._writer.run(HISTORY, partial(self._file.store_bins, due, standings))
+
+    async def redate(self) -> None:
+        """Give what was stored without time its true times."""
+        self._snapshot = None  # dated by the old clock
+        await self._writer.run(HISTORY, partial(self._file.redate, self._clock.offset))
+
+    async def stop(self) -> None:
+        """Note that everything is stored: an orderly end."""
+        work = partial(self._file.record, [], {}, self.alive(clean=True))
+        await self._writer.run(HISTORY, work)
+
+    def alive(self, *, clean: bool) -> Alive:
+        """A note that we live now."""
+        now = self._clock.monotonic()
+        return Alive(self._boot, now, now + self._clock.offset, clean)
+
+    def _standings(self, next_bin: int | None) -> Standings | None:
+        """The snapshot, once the bins before it are stored; at once while time is unknown."""
+        if self._snapshot is None:
+            return None
+        quarter, build = self._snapshot
+        ahead = next_bin - quarter if self._clock.synchronised and next_bin is not None else 0
+        if ahead < 0:
+            return None
+        self._snapshot = None
+        return None if ahead else build(next_bin)  # ahead: the wall clock jumped over it
+
+    def _standing(self, machine: Machine) -> Standing:
+        verdict, offset = machine.verdict, self._clock.offset
+        recorded, since = verdict.decided + offset, verdict.at + offset
+        return Standing(verdict.status, verdict.cause, recorded, since, verdict.at)

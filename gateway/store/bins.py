@@ -1,0 +1,153 @@
+"""Bins on disk: written time-first, packed a day per row, read machine-first."""
+
+import sqlite3
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+
+from gateway.core.bins import BIN_SECONDS, Bin
+
+DAY = 86400
+SLOTS = DAY // BIN_SECONDS
+FIELDS = 4  # occupied, observed (tenths of a second), sessions, revision + 1 (0: no such bin)
+MOST = 65535  # what a field holds; 900 s are 9,000 tenths
+PACKED_AT_ONCE = 20  # machines a transaction: a few milliseconds of the writer's time
+PACK_AFTER = 2 * DAY  # seconds: late words correct the day before; a packed day is rewritten whole
+
+
+def write(
+    conn: sqlite3.Connection, bins: Iterable[Bin], numbers: Mapping[str, int], change: int
+) -> int:
+    """Store bins, each with the next change number; returns the last one given."""
+    rows = [
+        (b.start, numbers[b.machine], b.occupied, b.observed, b.sessions, b.revision, number)
+        for number, b in enumerate(bins, change + 1)
+    ]
+    conn.executemany("INSERT OR REPLACE INTO bins VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    return change + len(rows)
+
+
+def read(conn: sqlite3.Connection, machine: str, start: int, end: int) -> list[Bin]:
+    """A machine's bins with start ≤ bin.start < end, in order; whole bins."""
+    number = _number(conn, machine)
+    if number is None:
+        return []
+    found = {b.start: b for b in _packed(conn, machine, number, start, end)}
+    found.update((b.start, b) for b in _loose(conn, machine, number, start, end))
+    return [found[key] for key in sorted(found)]
+
+
+def read_loose(conn: sqlite3.Connection, machine: str, start: int, end: int) -> list[Bin]:
+    """Those of a machine's bins that are not packed yet."""
+    number = _number(conn, machine)
+    return [] if number is None else list(_loose(conn, machine, number, start, end))
+
+
+def is_known(conn: sqlite3.Connection, machine: str) -> bool:
+    """Whether the file has ever heard of the machine."""
+    return _number(conn, machine) is not None
+
+
+def pack(conn: sqlite3.Connection, before: float) -> int:
+    """Pack the oldest days that ended `PACK_AFTER` before; returns how many rows were packed."""
+    (oldest,) = conn.execute("SELECT min(start) FROM bins").fetchone()
+    if oldest is None or oldest // DAY * DAY + DAY + PACK_AFTER > before:
+        return 0
+    day = oldest // DAY
+    span = [day * DAY, (day + 1) * DAY]
+    machines = conn.execute(
+        "SELECT DISTINCT machine FROM bins WHERE start >= ? AND start < ? LIMIT ?",
+        [*span, PACKED_AT_ONCE],
+    ).fetchall()
+    for (number,) in machines:
+        _pack_one(conn, number, day)
+    return len(machines)
+
+
+def purge(conn: sqlite3.Connection, before: float) -> int:
+    """Delete one machine's packed days that ended before that moment; returns how many."""
+    old = conn.execute(
+        "SELECT number FROM machines WHERE EXISTS"
+        " (SELECT 1 FROM days WHERE machine = number AND day < ?) LIMIT 1",
+        [before // DAY],
+    ).fetchone()
+    if old is None:
+        return 0
+    delete = "DELETE FROM days WHERE machine = ? AND day < ?"
+    return conn.execute(delete, [*old, before // DAY]).rowcount
+
+
+def packed_days(
+    conn: sqlite3.Connection, machine: str, first: int, last: int
+) -> Iterator[tuple[int, "array[int]"]]:
+    """(day number, its fields, 4 a slot) of a machine, `first` ≤ day < `last`."""
+    number = _number(conn, machine)
+    rows = conn.execute(
+        "SELECT day, bins FROM days WHERE machine = ? AND day >= ? AND day < ?",
+        [number, first, last],
+    )
+    for day, blob in rows:
+        yield day, _fields(blob)
+
+
+def _pack_one(conn: sqlite3.Connection, number: int, day: int) -> None:
+    row = conn.execute(
+        "SELECT bins FROM days WHERE machine = ? AND day = ?", [number, day]
+    ).fetchone()
+    fields = _fields(row[0]) if row else array("H", bytes(2 * FIELDS * SLOTS))
+    for b in _loose(conn, "", number, day * DAY, (day + 1) * DAY):
+        at = b.start % DAY // BIN_SECONDS * FIELDS
+        values = (round(b.occupied * 10), round(b.observed * 10), b.sessions, b.revision + 1)
+        fields[at : at + FIELDS] = array("H", [min(MOST, value) for value in values])
+    blob = zlib.compress(fields.tobytes(), 6)
+    conn.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", [number, day, blob])
+    conn.execute(
+        "DELETE FROM bins WHERE machine = ? AND start >= ? AND start < ?",
+        [number, day * DAY, (day + 1) * DAY],
+    )
+
+
+def _fields(blob: bytes) -> "array[int]":
+    fields = array("H")
+    fields.frombytes(zlib.decompress(blob))
+    return fields
+
+
+def _packed(
+    conn: sqlite3.Connection, machine: str, number: int, start: int, end: int
+) -> Iterator[Bin]:
+    rows = conn.execute(
+        "SELECT day, bins FROM days WHERE machine = ? AND day >= ? AND day <= ?",
+        [number, start // DAY, end // DAY],
+    )
+    for day, blob in rows:
+        fields = _fields(blob)
+        for slot in range(SLOTS):
+            begin = day * DAY + slot * BIN_SECONDS
+            occupied, observed, sessions, revision = fields[slot * FIELDS : (slot + 1) * FIELDS]
+            if revision and start <= begin < end:
+                yield Bin(machine, begin, occupied / 10, observed / 10, sessions, revision - 1)
+
+
+def _loose(
+    conn: sqlite3.Connection, machine: str, number: int, start: int, end: int
+) -> Iterator[Bin]:
+    """Bins not packed yet: the table is ordered by time, so each is sought by its own key."""
+    (oldest,) = conn.execute("SELECT min(start) FROM bins").fetchone()
+    first = max(-(-start // BIN_SECONDS) * BIN_SECONDS, oldest or 0)
+    if oldest is None or first >= end:
+        return
+    rows = conn.execute(
+        "WITH RECURSIVE quarter(start) AS (VALUES (?) UNION ALL"
+        " SELECT start + 900 FROM quarter WHERE start + 900 < ?)"
+        " SELECT bins.start, occupied, observed, sessions, revision"
+        " FROM quarter CROSS JOIN bins ON bins.start = quarter.start AND bins.machine = ?",
+        [first, end, number],
+    )
+    for row in rows:
+        yield Bin(machine, *row)
+
+
+def _number(conn: sqlite3.Connection, machine: str) -> int | None:
+    row = conn.execute("SELECT number FROM machines WHERE machine = ?", [machine]).fetchone()
+    return None if row is None else row[0]

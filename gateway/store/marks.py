@@ -1,0 +1,92 @@
+"""Single values about the file itself, and what sensors said last."""
+
+import sqlite3
+from collections.abc import Mapping
+from itertools import chain
+from typing import TypeVar
+
+import msgspec
+
+from gateway.core.events import Cause, Status
+from gateway.core.occupancy import Held
+
+T = TypeVar("T")
+AT_ONCE = 20  # rows of one statement, as in the log
+HOLD = "INSERT OR REPLACE INTO words VALUES (?, ?, ?)"
+HOLD_MANY = HOLD + ", (?, ?, ?)" * (AT_ONCE - 1)
+HELD = msgspec.msgpack.Decoder(Held)
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """When the gateway last noted that it is alive."""
+
+    boot: str
+    monotonic: float
+    wall: float
+    clean: bool = False
+    """It stopped in order after this and was not started since: no number can have been lost."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A machine's status as of some event; `at` (monotonic) is good within its boot only."""
+
+    status: Status
+    cause: Cause
+    timestamp: float
+    last_change: float
+    at: float
+
+
+class Standings(msgspec.Struct, frozen=True):
+    """All machines as of event `seq`, so that a start reads minutes of the log, not years."""
+
+    seq: int
+    boot: str
+    machines: dict[str, Standing]
+    next_bin: int | None
+    """The start of the oldest bin that is not stored yet (epoch seconds)."""
+
+
+class Numbered(msgspec.Struct, frozen=True):
+    """The newest change number given to a bin; packed days do not tell."""
+
+    change: int
+
+
+def write(conn: sqlite3.Connection, mark: msgspec.Struct) -> None:
+    """Keep one value per kind of mark."""
+    conn.execute(
+        "INSERT OR REPLACE INTO marks VALUES (?, ?)",
+        [type(mark).__name__, msgspec.msgpack.encode(mark)],
+    )
+
+
+def read(conn: sqlite3.Connection, kind: type[T]) -> T | None:
+    """The value of that kind, if it was ever written."""
+    row = conn.execute("SELECT value FROM marks WHERE name = ?", [kind.__name__]).fetchone()
+    return None if row is None else msgspec.msgpack.decode(row[0], type=kind)
+
+
+def hold(conn: sqlite3.Connection, boot: int, held: Mapping[str, Held]) -> None:
+    """Remember what sensors that speak on change said last; `boot` by its number."""
+    rows = [(sensor, boot, msgspec.msgpack.encode(word)) for sensor, word in held.items()]
+    whole = len(rows) - len(rows) % AT_ONCE
+    for start in range(0, whole, AT_ONCE):
+        conn.execute(HOLD_MANY, [*chain.from_iterable(rows[start : start + AT_ONCE])])
+    conn.executemany(HOLD, rows[whole:])
+
+
+def held(conn: sqlite3.Connection, boot: str) -> dict[str, Held]:
+    """What sensors said last in this boot; monotonic times of another mean nothing."""
+    rows = conn.execute(
+        "SELECT sensor, word FROM words JOIN boots ON number = words.boot WHERE boots.boot = ?",
+        [boot],
+    )
+    return {sensor: HELD.decode(word) for sensor, word in rows}
+
+
+def newest_seqs(conn: sqlite3.Connection) -> dict[str, int]:
+    """The sensors' own newest numbers, whatever the boot: they tell repetitions."""
+    rows = conn.execute("SELECT sensor, word FROM words")
+    words = {sensor: HELD.decode(word) for sensor, word in rows}
+    return {sensor: held.seq for sensor, held in words.items() if held.seq is not None}

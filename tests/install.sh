@@ -1,0 +1,35 @@
+#!/bin/sh
+# Installs the Debian packages that the tests need, where it may; says which are missing where not.
+set -u
+missing=""
+need() { # command package…
+  command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || missing="$missing $2"
+}
+need mosquitto mosquitto
+need chromium chromium
+need fc-list fontconfig
+fc-list 2>/dev/null | grep -qi "noto.*cjk" || missing="$missing fonts-noto-cjk"
+[ -z "$missing" ] && exit 0
+
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then
+  if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+    as_root="sudo -n"
+  else
+    echo "The tests need Debian packages that are missing:$missing" >&2
+    echo "Install them, then run make test again:" >&2
+    echo "  sudo apt-get install -y$missing" >&2
+    exit 1
+  fi
+fi
+echo "installing$missing"
+# Debian's mosquitto would start a service of its own on 1883: 101 forbids it while we install
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+  $as_root chmod 755 "$policy"
+  trap '$as_root rm -f "$policy"' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq &&
+  $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,174 @@
+"""A real gateway in a process of its own, as systemd would run it."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+READY_WITHIN = 20.0  # seconds; a loaded test machine starts a broker in one
+
+
+class LocalConnection(http.client.HTTPConnection):
+    """HTTP over the gateway's Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=10)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(10)
+        self.sock.connect(str(self._path))
+
+
+class GatewayProcess:
+    """`gateway run` on a configuration in `folder`; `stop` and `kill` are the ways it ends."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.log = folder / "gateway.log"
+        (folder / "gateway.toml").write_text(config.format(http_port=self.port))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "var/gateway.sock"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> Self:
+        command = [sys.executable, "-m", "gateway", "run", "--config", "gateway.toml"]
+        with self.log.open("ab") as log:
+            env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+            self._process = subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=log, env=env
+            )
+        self.wait_ready()
+        return self
+
+    def wait_ready(self) -> None:
+        end = time.monotonic() + READY_WITHIN
+        while time.monotonic() < end:
+            assert self._process is not None
+            assert self._process.poll() is None, self.log.read_text()
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self.local_status("/health/ready") == 200:
+                    return
+            time.sleep(0.01)
+        raise TimeoutError(self.log.read_text())
+
+    def wait_port_up(self, name: str = "mqtt") -> None:
+        """Until the port is heard live."""
+        end = time.monotonic() + READY_WITHIN
+        while time.monotonic() < end:
+            ports = self.local("/health")["details"]["ports"]
+            if any(port["id"] == name and port["state"] == "up" for port in ports):
+                return
+            time.sleep(0.02)
+        raise TimeoutError(self.local("/health"))
+
+    def broker_port(self) -> int:
+        return int((self.folder / "var/broker/port").read_text())
+
+    def local(self, target: str) -> Any:
+        connection = LocalConnection(self.socket)
+        with contextlib.closing(connection):
+            connection.request("GET", target)
+            return json.loads(connection.getresponse().read())
+
+    def local_status(self, target: str) -> int:
+        connection = LocalConnection(self.socket)
+        with contextlib.closing(connection):
+            connection.request("GET", target)
+            return connection.getresponse().status
+
+    def status(self, machine: str) -> str:
+        found: str = self.local(f"/machines/{machine}")["status"]
+        return found
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self, number: int = signal.SIGTERM, within: float = 10) -> int:
+        """The exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(within)
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever happened: the gateway, and a broker that outlived it."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.stop()
+            self._process.kill()
+            self._process.wait()
+        for pid in broker_pids(self.folder):
+            os.kill(pid, signal.SIGTERM)
+
+
+def broker_pids(folder: Path) -> list[int]:
+    """The mosquitto processes whose configuration lies under `folder`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                command = (entry / "cmdline").read_bytes()
+                if b"mosquitto" in command and str(folder.resolve()).encode() in command:
+                    found.append(int(entry.name))
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def native_config(machines: int, *, occupancy: str, extra: str = "") -> str:
+    """A branch of native sensors with its own broker; `{http_port}` is filled in later."""
+    rows = "\n".join(
+        f'[[machines]]\nid = "m{n:03d}"\nname = "Machine {n}"\ncategory = "all"'
+        for n in range(machines)
+    )
+    return f"""
+[branch]
+id = "test"
+name = "Test"
+clock = "trusted"
+[http]
+host = "127.0.0.1"
+port = {{http_port}}
+[mqtt]
+listen = "127.0.0.1:{free_port()}"
+[occupancy]
+{occupancy}
+{extra}
+[categories.all]
+name = "All"
+{rows}
+"""
+
+
+@contextlib.contextmanager
+def gateway(folder: Path, config: str) -> Iterator[GatewayProcess]:
+    """A running gateway that is ended at the end."""
+    process = GatewayProcess(folder, config)
+    try:
+        yield process.start()
+    finally:
+        process.end()
