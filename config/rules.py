@@ -157,6 +157,9 @@ def _on_a_line(config: Config, sensor: Sensor, at: Place, found: Findings) -> No
     if driver and found.given((*at, "driver")) and sensor.driver != driver:
         hint = f"leave it out: `driver` stands with the line, which has `{driver}`"
         found.add((*at, "driver"), f"`{sensor.driver}` does not fit the line", hint)
+    if isinstance(sensor.channel, str) and sensor.channel.isdigit():
+        hint = f"write {sensor.channel} without quotes"
+        found.add((*at, "channel"), "is a number in quotes, which no line speaks of", hint)
     for key in ("topic", "options"):
         if found.given((*at, key)):
             hint = "a serial line has none" if key == "topic" else f"move it to the line `{name}`"

@@ -151,7 +151,7 @@ class Sensor(Section, frozen=True):
     driver: Text = "native"  # over MQTT; a serial sensor has the driver of its line
     source: Text = "mqtt"  # or "serial:<id>", with a channel
     topic: Text | None = None
-    channel: int | str = 0
+    channel: Annotated[int, Meta(ge=0)] | Text = 0
     options: Mapping[str, object] = {}
     occupancy: OccupancyOverride = OccupancyOverride()
 

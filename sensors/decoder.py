@@ -17,7 +17,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What a driver lets the configuration choose; each driver subclasses it."""
 
 
-O = TypeVar("O", bound=Options)
+Chosen = TypeVar("Chosen", bound=Options)
 
 
 class Decoder(ABC):
@@ -52,7 +52,7 @@ class Driver:
     """One line for `gateway sensors` and for messages."""
     options: type[Options]
     decoder: Callable[[Mapping[str, object]], Decoder]
-    """Builds a decoder from the configuration's options; msgspec.ValidationError if they are wrong."""
+    """Builds a decoder from the configured options; msgspec.ValidationError if they are wrong."""
     topics: Callable[[str], tuple[str, ...]]
     """The MQTT topics to listen to for a sensor whose configured topic is given."""
 
@@ -61,8 +61,8 @@ def driver(
     name: str,
     transport: Transport,
     summary: str,
-    options: type[O],
-    make: Callable[[O], Decoder],
+    options: type[Chosen],
+    make: Callable[[Chosen], Decoder],
     topics: Callable[[str], tuple[str, ...]] = lambda topic: (topic,),
 ) -> Driver:
     """Describe a family; a module in `drivers/` binds the result to `DRIVER`."""

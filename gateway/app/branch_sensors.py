@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from config.effective import occupancy_of, sensors_of
-
 from config.sections import Config, Sensor
 from gateway.core.machine import Machine
 from gateway.core.occupancy import Rule

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from config.secrets import secret
-
 from config.sections import Config
 from gateway.app.branch_sensors import BranchSensors
 from gateway.clock import SystemClock

@@ -2,10 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 
 from config.effective import sensors_of
-
 from config.sections import Config, Sensor
 from gateway.core.clock import Clock
 from gateway.pipeline.judge import Hearing
@@ -28,8 +26,17 @@ def sensors_report(
 
 def ports_report(states: Iterable[PortState], clock: Clock) -> list[dict[str, object]]:
     """Every port: how it is, since when, what is wrong and what to do."""
-    now = clock.monotonic()
-    return [asdict(state) | {"since": clock.wall() - (now - state.since)} for state in states]
+    return [
+        {
+            "id": state.id,
+            "kind": state.kind,
+            "state": state.state,
+            "since": _wall(state.since, clock),
+            "problem": state.problem,
+            "dropped": {reason: count for reason, count in state.dropped.items() if count},
+        }
+        for state in states
+    ]
 
 
 def samples_report(samples: Samples, after: int, sensor: str | None, clock: Clock) -> object:
@@ -57,7 +64,7 @@ def _sensor(
         "unit": hearing.last.unit if hearing.last else None,
         "battery": hearing.last.battery if hearing.last else None,
         "clockOffset": hearing.clock_offset,
-        "dropped": dict(dropped + hearing.remarks),
+        "dropped": dict(dropped + hearing.remarks),  # a sum of counters leaves zeros out
     }
 
 

@@ -72,7 +72,7 @@ async def _until_told(gateway: Gateway) -> None:
 
 
 def _log_to_stderr(*, verbose: bool) -> None:
-    """journald adds time and unit; on a terminal the message is what counts."""
+    """The message is what counts: journald adds time and unit."""
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",

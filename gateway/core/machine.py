@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 
 from gateway.core.events import Cause, Change, Status
-from gateway.core.occupancy import Detector, Rule, Verdict, Word
+from gateway.core.occupancy import Detector, Held, Rule, Verdict, Word
 
 
 class Machine:
@@ -42,27 +42,47 @@ class Machine:
         for detector in self.detectors.values():
             detector.restore(verdict, heard_at)
 
+    def resume(self, sensor: str, held: Held | None) -> None:
+        """Go on with what a sensor that speaks on change held, after `restore`.
+
+        Beside others a sensor that holds no word has no part in what was restored.
+        """
+        detector = self.detectors[sensor]
+        if held is not None:
+            detector.resume(held)
+        if len(self.detectors) > 1 and (held is None or held.word is None):
+            cause = Cause.SENSOR_OFFLINE if held is not None and held.offline else Cause.START
+            now = self.verdict.decided
+            detector.verdict = Verdict(Status.UNKNOWN, cause, now, now)
+            self._verdicts[sensor] = detector.verdict
+
     def hear(self, sensor: str, word: Word, now: float) -> list[Change]:
         """Take a word of one of its sensors."""
-        return self._combine(sensor, self.detectors[sensor].hear(word, now))
+        return self._until(now) + self._combine(sensor, self.detectors[sensor].hear(word, now))
 
     def availability(self, sensor: str, now: float, *, online: bool) -> list[Change]:
         """Take a device's own word that it is there or gone."""
-        return self._combine(sensor, self.detectors[sensor].availability(now, online=online))
+        changes = self._until(now)
+        verdicts = self.detectors[sensor].availability(now, online=online)
+        return changes + self._combine(sensor, verdicts)
 
     def lost(self, sensor: str, at: float) -> list[Change]:
         """Take that one of its sensors cannot be heard since `at`."""
-        return self._combine(sensor, self.detectors[sensor].lost(at))
+        return self._until(at) + self._combine(sensor, self.detectors[sensor].lost(at))
 
     def back(self, sensor: str, now: float) -> list[Change]:
         """Take that one of its sensors is heard again."""
-        return self._combine(sensor, self.detectors[sensor].back(now))
+        return self._until(now) + self._combine(sensor, self.detectors[sensor].back(now))
 
     def tick(self, now: float) -> list[Change]:
         """Let time pass."""
         due = [(verdict, name) for name, d in self.detectors.items() for verdict in d.tick(now)]
         due.sort(key=lambda pair: pair[0].decided)
         return [change for verdict, name in due for change in self._combine(name, [verdict])]
+
+    def _until(self, now: float) -> list[Change]:
+        """What was due before `now` on any sensor's account; a lone detector sees to it itself."""
+        return self.tick(now) if len(self.detectors) > 1 else []
 
     def _combine(self, sensor: str, verdicts: list[Verdict]) -> list[Change]:
         changes = []

@@ -27,8 +27,10 @@ class Rule:
 
     @property
     def silent_after(self) -> float:
-        """Three periods; a sensor that speaks on change is never silent."""
-        return inf if self.repeats_every is None else 3 * self.repeats_every
+        """Three periods, at most what makes it stale; never, for what speaks on change."""
+        if self.repeats_every is None:
+            return inf
+        return min(3 * self.repeats_every, self.stale_after)
 
     def patience(self, *, active: bool) -> float:
         """How long a word must last before it counts."""
@@ -117,7 +119,8 @@ class Detector:
 
     def resume(self, held: Held) -> None:
         """Go on with what an earlier process held."""
-        self._word, self._said_at, self._heard_at = held.word, held.said_at, held.heard_at
+        self._said_at, self._heard_at = held.said_at, held.heard_at
+        self._word = held.word if self._still_counts(held) else None
         self._offline, self._tells_availability = held.offline, held.tells_availability
         self.newest_seq = held.seq
 
@@ -126,11 +129,12 @@ class Detector:
         self.newest_seq = self.newest_seq if word.seq is None else word.seq
         if not word.live and (self._offline or word.at < self._said_at):
             return []  # what was said before the device went, or before what we hold
-        verdicts = self.tick(min(word.at, now)) + self._catch_up(word)
+        if word.at < self._said_at:
+            word = replace(word, at=self._said_at)  # its clock went back, its words did not
+        verdicts = self.tick(now) + self._catch_up(word)
         self._freeze(now)
         self._offline = False
-        self._said_at = max(word.at, self._said_at)
-        self._heard_at = now
+        self._said_at, self._heard_at = word.at, now
         if self._word is None or self._word.active != word.active:
             self._word = word
         if self._confirms(word):
@@ -144,8 +148,11 @@ class Detector:
         self._offline = not online
         if online:
             return verdicts
-        self._word = self._before_loss = None
-        return verdicts + self._unknown(Cause.SENSOR_OFFLINE, now)
+        self._word = None
+        verdicts += self._unknown(Cause.SENSOR_OFFLINE, now)
+        if self._before_loss is not None:
+            self._before_loss = self.verdict
+        return verdicts
 
     def lost(self, at: float) -> list[Verdict]:
         """Nothing can be heard since `at`: nothing settles until `back`."""
@@ -162,8 +169,10 @@ class Detector:
         verdicts = self.tick(now)
         lost_at, self._lost_at = self._lost_at, None
         before, self._before_loss = self._before_loss, None
-        if before is not None and self.rule.repeats_every is None:
-            verdicts += self._return(before, lost_at, now)
+        if now - lost_at > self.rule.stale_after:
+            self._word = self._said_since(lost_at)
+        elif before is not None and self.rule.repeats_every is None:
+            verdicts.append(self._return(before, now))
         return verdicts + self.tick(now)
 
     def tick(self, now: float) -> list[Verdict]:
@@ -177,8 +186,7 @@ class Detector:
             if due == settles:
                 verdicts.append(self._settle(due))
             elif due == down:
-                self._before_loss = self.verdict
-                verdicts += self._unknown(Cause.PORT_DOWN, due)
+                verdicts += self._go_down(due)
             else:
                 self._word = None
                 verdicts += self._unknown(Cause.SILENT, due)
@@ -200,7 +208,7 @@ class Detector:
         return self._hold_until(self._heard_at)
 
     def _down_at(self) -> float:
-        if self._lost_at is None or self.verdict.cause is Cause.PORT_DOWN:
+        if self._lost_at is None or self._before_loss is not None:
             return inf
         if self._heard_at > self._lost_at:
             return inf  # what waited is coming in
@@ -214,6 +222,7 @@ class Detector:
         due = held.at + self.rule.patience(active=held.active)
         if held.status is self.verdict.status or due > word.at:
             return []
+        self._before_loss = None  # what was before it returns no more
         return [self._settle(due)]
 
     def _settle(self, due: float) -> Verdict:
@@ -251,13 +260,28 @@ class Detector:
             and self._lost_at is None
         )
 
-    def _return(self, before: Verdict, lost_at: float, now: float) -> list[Verdict]:
-        """Give an on-change sensor its word back, if the port was away for a short time only."""
-        if now - lost_at > self.rule.stale_after:
-            if self._heard_at < lost_at:
-                self._word = None
-            return []
-        if not before.status.observed:
-            self.verdict = before
-            return []
-        return [self._judge(replace(before, cause=Cause.RESTORED, decided=now, live=False))]
+    def _go_down(self, at: float) -> list[Verdict]:
+        """The port is lost for good: only what speaks on change may still mean its last word."""
+        self._before_loss = self.verdict
+        if self.rule.repeats_every is not None:
+            self._word = None
+        return self._unknown(Cause.PORT_DOWN, at)
+
+    def _return(self, before: Verdict, now: float) -> Verdict:
+        """The port was away for a short time only: all is as before."""
+        cause = Cause.RESTORED if before.status.observed else before.cause
+        return self._judge(replace(before, cause=cause, decided=now, live=False))
+
+    def _said_since(self, lost_at: float) -> Word | None:
+        """Of what is held, what came while the port was lost: what was queued or retained."""
+        if self._word is None or self._heard_at < lost_at:
+            return None
+        return replace(self._word, at=self._said_at, live=False) if self._word.live else self._word
+
+    def _still_counts(self, held: Held) -> bool:
+        """What was heard before we became blind is no leaning out of it.
+
+        Unless only another of the machine's devices went: this one, gone, would hold no word.
+        """
+        seen = self.verdict.status.observed or self.verdict.cause is Cause.SENSOR_OFFLINE
+        return seen or held.heard_at >= self.verdict.at

@@ -69,7 +69,7 @@ class Opening:
 
 
 def _span(text: str) -> tuple[int, int]:
-    """Minutes from midnight; an end at or before the start is the next day\'s."""
+    """Minutes from midnight; an end at or before the start is of the next day."""
     start, end = (_minutes(part) for part in text.split("-"))
     return start, end if end > start else end + 1440
 

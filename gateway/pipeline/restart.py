@@ -85,6 +85,6 @@ def _resume_words(
     for sensor, hearing in hearings.items():
         if hearing.machine.machine != machine:
             continue
-        if recent and sensor in past.held and not hearing.repeats:
-            hearing.detector.resume(past.held[sensor])
+        if recent and not hearing.repeats:
+            hearing.machine.resume(sensor, past.held.get(sensor))
         hearing.detector.newest_seq = past.seqs.get(sensor)

@@ -11,7 +11,6 @@ from typing import Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-import msgspec
 from paho.mqtt.client import (
     MQTT_ERR_SUCCESS,
     Client,
@@ -89,8 +88,7 @@ class Simulation:
         self._moves.update((move.machine, move) for move in moves)
         if moves:
             wall = _wall(self._clock)
-            at = msgspec.structs.replace
-            self.on_moves([at(m, at=wall - (theirs - m.at) / speed) for m in moves])
+            self.on_moves([move.dated(wall - (theirs - move.at) / speed) for move in moves])
 
     def _speak_mqtt(self, now: float) -> None:
         if not self.connection.connected.is_set():
@@ -218,7 +216,7 @@ def _native_sensors(config: Config, seed: int) -> list[tuple[str, NativeSensor]]
     native = (s for s in sensors_of(config) if (s.source, s.driver) == (MQTT, NATIVE))
     topics = [(sensor.machine, sensor.topic) for sensor in native if sensor.topic is not None]
     return [
-        (machine, NativeSensor(topic, f"{topic.rpartition('/')[0]}/availability", number, seed))
+        (machine, NativeSensor(topic, number, seed))
         for number, (machine, topic) in enumerate(topics)
     ]
 

@@ -133,11 +133,11 @@ class Branch:
         self._must_be_ours(gym)
         begin = int(start // BIN_SECONDS) * BIN_SECONDS
         names = self._chain(machine)
+        bins = {b.start: b for b in self._open(machine) if begin <= b.start < int(end)}
         known, stored = await self._read(partial(_stored, names, begin, int(end)))
         if not known and machine not in self._machines:
             raise KeyError(machine)
-        bins = {b.start: b for b in stored}
-        bins.update((b.start, b) for b in self._open(machine) if begin <= b.start < end)
+        bins.update((b.start, b) for b in stored)  # what was closed while we read is whole now
         chosen = tuple(replace(bins[key], machine=machine) for key in sorted(bins))
         week = await self._week(machine)
         return History(begin, int(end), self._config.branch.timezone, chosen, week)
@@ -158,7 +158,7 @@ class Branch:
         return week
 
     def _usual(self, machine: str, now: float, conn: sqlite3.Connection) -> Patterns:
-        ratios = usual_week(conn, machine, now, self._zone).ratios()
+        ratios = usual_week(conn, self._chain(machine), now, self._zone).ratios()
         today = self._opening.local_day(now)
         open_at = self._opening.quarter_open(now)
         busiest, quietest = patterns.busiest(ratios[today], open_at)

@@ -1,6 +1,7 @@
 """A machine's usual week, read from its packed days."""
 
 import sqlite3
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,16 +13,22 @@ WEEKS = 8  # a level that shifts is followed; an all-history week is the worst m
 FIELDS = bins.FIELDS
 
 
-def usual_week(conn: sqlite3.Connection, machine: str, now: float, zone: ZoneInfo) -> Week:
-    """The local week over the last 8 weeks before `now` (epoch seconds)."""
+def usual_week(
+    conn: sqlite3.Connection, machines: Iterable[str], now: float, zone: ZoneInfo
+) -> Week:
+    """The local week over the last 8 weeks before `now` (epoch seconds).
+
+    `machines`: one machine and those it replaces.
+    """
     today = int(now // bins.DAY)
     week = Week()
-    for day, fields in bins.packed_days(conn, machine, today - 7 * WEEKS, today + 1):
-        _add(week, day * bins.DAY, fields[0::FIELDS].tolist(), fields[1::FIELDS].tolist(), zone)
-    for done in bins.read_loose(conn, machine, int(now - 7 * WEEKS * bins.DAY), int(now)):
-        local = datetime.fromtimestamp(done.start, zone)
-        slot = local.hour * 4 + local.minute // 15
-        week.add(local.weekday(), slot, done.occupied * 10, done.observed * 10)
+    for machine in machines:
+        for day, fields in bins.packed_days(conn, machine, today - 7 * WEEKS, today + 1):
+            _add(week, day * bins.DAY, fields[0::FIELDS].tolist(), fields[1::FIELDS].tolist(), zone)
+        for done in bins.read_loose(conn, machine, int(now - 7 * WEEKS * bins.DAY), int(now)):
+            local = datetime.fromtimestamp(done.start, zone)
+            slot = local.hour * 4 + local.minute // 15
+            week.add(local.weekday(), slot, done.occupied * 10, done.observed * 10)
     return week
 
 

@@ -49,6 +49,10 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     active: bool
     truth: bool
 
+    def dated(self, at: float) -> "Move":
+        """The same at another time."""
+        return msgspec.structs.replace(self, at=at)
+
 
 @dataclass(frozen=True, slots=True)
 class Habit:
@@ -104,7 +108,7 @@ class Branch:
         self._measure()
         self._go_on(self._arrivals())
         self.advance(start)
-        self._moves = [msgspec.structs.replace(last, at=start) for last in self._last.values()]
+        self._moves = [last.dated(start) for last in self._last.values()]
 
     def advance(self, to: float) -> list[Move]:
         """What happens up to `to` (epoch seconds), in order of time."""

@@ -16,6 +16,7 @@ from sensors.simulator.people import Move
 
 LINES_EVERY = 1.0  # seconds between two words of a channel on a text line
 REPORTS_EVERY = 0.1  # seconds between two radar reports
+OCCUPANCY, AVAILABILITY = "/occupancy", "/availability"  # the ends of a native sensor's topics
 BARE = 4  # every fourth native sensor speaks a bare word instead of JSON
 BARE_WORDS = ((b"OFF", b"ON"), (b"0", b"1"), (b"false", b"true"))
 REPORT = struct.Struct("<4sHBBBHBHBHBB4s")  # the LD2410's basic report, 23 bytes
@@ -33,10 +34,12 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 class NativeSensor:
     """Speaks on change: most in JSON and with availability, some a bare word and no more."""
 
-    def __init__(self, topic: str, availability: str, number: int, seed: int) -> None:
+    def __init__(self, topic: str, number: int, seed: int) -> None:
         """`number` is its place among the native sensors; it chooses the form."""
-        self.topic, self.availability = topic, availability
-        self.bare = BARE_WORDS[number // BARE % 3] if number % BARE == BARE - 1 else None
+        self._topic = topic
+        self._bare = BARE_WORDS[number // BARE % 3] if number % BARE == BARE - 1 else None
+        present = self._bare is None and topic.endswith(OCCUPANCY)
+        self._availability = topic.removesuffix(OCCUPANCY) + AVAILABILITY if present else None
         self._blips, self._outages = _faults(seed, topic)
         self._online: bool | None = None
         self._word: bool | None = None
@@ -56,7 +59,7 @@ class NativeSensor:
             return said
         self._word = word
         self._seq += 1
-        return [*said, Message(self.topic, self._payload(word, timestamp))]
+        return [*said, Message(self._topic, self._payload(word, timestamp))]
 
     def goodbye(self) -> list[Message]:
         """What its last will would say."""
@@ -65,11 +68,11 @@ class NativeSensor:
     def _presence(self, *, online: bool) -> list[Message]:
         self._word = None  # whoever comes back tells how it stands
         payload = b"online" if online else b"offline"
-        return [Message(self.availability, payload)] if self.bare is None else []
+        return [Message(self._availability, payload)] if self._availability else []
 
     def _payload(self, word: bool, timestamp: float) -> bytes:  # noqa: FBT001  the word itself
-        if self.bare is not None:
-            return self.bare[word]
+        if self._bare is not None:
+            return self._bare[word]
         said = {"occupied": word, "timestamp": round(timestamp, 3), "seq": self._seq}
         return msgspec.json.encode(said)
 

@@ -109,6 +109,13 @@ CHANGED = {
         'channel = 1\ndriver = "native"',
         "stands with the line",
     ),
+    "a channel's number in quotes": ("channel = 1", 'channel = "1"', "write 1 without quotes"),
+    "a channel below zero": ("channel = 1", "channel = -1", "must be at least 0"),
+    "a line's option beyond its range": (
+        'driver = "lines"',
+        'driver = "lines"\noptions = { repeats_every = -1 }',
+        "must be at least 0",
+    ),
     "a topic on a line": ("channel = 1", 'channel = 1\ntopic = "a"', "a serial line has none"),
     "options of a sensor on a line": (
         "channel = 1",

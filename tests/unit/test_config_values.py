@@ -169,5 +169,5 @@ def test_every_key_stands_in_the_documentation_and_in_the_example() -> None:
     assert [
         key for key in keys if f"`{key}`" not in documentation and f"{key} =" not in documentation
     ] == []
-    unused = {"options", "machines", "seed", "speed"}  # no driver asks for options; a real branch
+    unused = {"machines", "seed", "speed"}  # of [simulator], which a real branch has not
     assert {key for key in keys if not re.search(rf"\b{key}\b( =|\])", example)} <= unused

@@ -134,7 +134,7 @@ def test_a_damaged_frame_is_never_longer_and_most_are_whole() -> None:
 
 
 def native(number: int = 0, seed: int = 1) -> NativeSensor:
-    return NativeSensor(TOPIC, AVAILABILITY, number, seed)
+    return NativeSensor(TOPIC, number, seed)
 
 
 def test_a_native_sensor_greets_then_speaks_on_change_only() -> None:
@@ -150,6 +150,11 @@ def test_some_native_sensors_speak_bare_words_and_have_no_availability() -> None
     said = [native(BARE - 1 + BARE * kind).say(0.0, MONDAY, move(active=True)) for kind in range(3)]
     assert said == [[Message(TOPIC, word)] for word in (b"ON", b"1", b"true")]
     assert native(BARE - 1).goodbye() == []
+
+
+def test_a_sensor_on_a_topic_of_its_own_has_no_availability() -> None:
+    said = NativeSensor("vendor/a", 0, 1).say(0.0, MONDAY, move(active=True))
+    assert [message.topic for message in said] == ["vendor/a"]
 
 
 def test_a_native_sensor_tells_how_it_stands_when_it_is_back() -> None:
