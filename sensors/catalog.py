@@ -1,5 +1,6 @@
 """The sensor families: a file in `drivers/` is a driver."""
 
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -7,6 +8,7 @@ from sensors import drivers
 from sensors.decoder import Driver
 
 
+@cache
 def names() -> list[str]:
     """Every family's name, sorted, without importing one of them."""
     return sorted(module.name for module in iter_modules(drivers.__path__))

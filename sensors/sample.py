@@ -28,6 +28,18 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     timestamp: float | None = None
     seq: int | None = None
 
+    def plain(self) -> dict[str, object]:
+        """What it says, as JSON shows it: all but the payload's own time and number."""
+        return {
+            "active": self.active,
+            "strength": self.strength,
+            "unit": self.unit,
+            "levels": dict(self.levels),
+            "battery": self.battery,
+            "signal": self.signal,
+            "channel": self.channel,
+        }
+
 
 class Availability(msgspec.Struct, frozen=True, gc=False):
     """The device itself says that it is there, or its last will that it is not."""

@@ -20,6 +20,7 @@ ROWS = [
         "gateway.bridge",
         "gateway.clock",
         "gateway.messages",
+        "gateway.samples",
     ),
     (
         "gateway.pipeline",
@@ -30,9 +31,10 @@ ROWS = [
         "gateway.upstream",
         "gateway.hub",
     ),
-    ("gateway.jobs",),
+    ("gateway.jobs", "gateway.supervision"),
     ("gateway.app",),
-    ("gateway.cli", "gateway.__main__"),
+    ("gateway.cli",),
+    ("gateway.__main__",),
 ]
 ABSTRACT = {"gateway.readmodel"}  # a protocol and its words: its own row may implement it
 OWN = ("sensors", "config", "gateway")
@@ -41,6 +43,7 @@ OUTSIDE = {  # distribution → who may use it
         "sensors",
         "config",
         "gateway.messages",
+        "gateway.samples",
         "gateway.api",
         "gateway.store",
         "gateway.cli",

@@ -10,7 +10,6 @@ from gateway.pipeline.judge import Hearing
 from gateway.ports.state import PortState
 from gateway.samples import Samples, Seen
 from sensors.decoder import Decoder
-from sensors.sample import Sample
 
 
 def sensors_report(
@@ -69,20 +68,7 @@ def _sensor(
 
 
 def _seen(seen: Seen, clock: Clock) -> dict[str, object]:
-    return {"sensorId": seen.sensor, "at": _wall(seen.at, clock), **sample_report(seen.sample)}
-
-
-def sample_report(sample: Sample) -> dict[str, object]:
-    """A sample as JSON."""
-    return {
-        "active": sample.active,
-        "strength": sample.strength,
-        "unit": sample.unit,
-        "levels": dict(sample.levels),
-        "battery": sample.battery,
-        "signal": sample.signal,
-        "channel": sample.channel,
-    }
+    return {"sensorId": seen.sensor, "at": _wall(seen.at, clock), **seen.sample.plain()}
 
 
 def _wall(at: float | None, clock: Clock) -> float | None:

@@ -77,7 +77,11 @@ def simulate(
         click.echo(explain(error), err=True)
         sys.exit(2)
     url = broker or _broker_of(config)
-    simulation = Simulation(config, url, _credentials(url, config), SystemClock(trusted=True))
+    try:
+        credentials = _credentials(url, config)
+    except OSError as error:  # the text says what to do
+        raise click.ClickException(str(error)) from None
+    simulation = Simulation(config, url, credentials, SystemClock(trusted=True))
     simulation.on_moves = _Printer(truth, as_json=as_json)
     asyncio.run(_play(simulation, url, seconds))
 

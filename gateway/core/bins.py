@@ -4,12 +4,12 @@ Timelines are kept in monotonic seconds, so that a jump of the wall clock neithe
 an occupation; `offset` (wall minus monotonic) says where the UTC quarter hours lie on them.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
-from gateway.core.events import Status
+from gateway.core.events import Cause, Change, Status
 
 BIN_SECONDS = 900
 REACH = 48 * 3600.0  # seconds of timeline kept: unsynchronised time waits that long
@@ -50,9 +50,9 @@ class Timeline:
 
     def apply(self, at: float, status: Status) -> None:
         """From `at` on it is `status`, whatever was said of that time before."""
-        keep = bisect_right(self._times, at)
-        while keep and self._times[keep - 1] == at:
-            keep -= 1
+        if self._statuses and self._statuses[-1] is status:
+            return  # a change of cause alone
+        keep = bisect_left(self._times, at)
         del self._times[keep:], self._statuses[keep:]
         if keep and self._statuses[-1] is status:
             return
@@ -60,6 +60,13 @@ class Timeline:
         self._statuses.append(status)
         if len(self._times) > MAX_POINTS:
             self._cut(1)
+
+    def precede(self, earlier: Iterable[tuple[float, Status]]) -> None:
+        """Put what was said before its own first point in front."""
+        own = list(zip(self._times, self._statuses, strict=True))
+        self._times, self._statuses = [], []
+        for at, status in (*earlier, *own):
+            self.apply(at, status)
 
     def forget(self, before: float) -> None:
         """Drop what is older; the status at that moment stays known."""
@@ -105,6 +112,7 @@ class Bins:
         which holds the moment `began` (monotonic), once time is known.
         """
         self._timelines = {name: Timeline(stale) for name, stale in machines.items()}
+        self._earlier: list[tuple[str, float, Status]] = []
         self._grace = grace
         self._began = began
         self._next = next_start
@@ -117,6 +125,19 @@ class Bins:
         """The start of the oldest bin that is not closed yet (epoch seconds), once known."""
         return self._next
 
+    def take(self, change: Change) -> None:
+        """Lay a change on its machine's timeline.
+
+        What was restored was unknown until then: nobody saw what happened meanwhile.
+        """
+        restored = change.cause is Cause.RESTORED
+        self.apply(change.machine, change.decided if restored else change.at, change.status)
+
+    def remember(self, machine: str, wall: float, status: Status) -> None:
+        """What another boot said, in order (epoch seconds): laid in front once time is known."""
+        if machine in self._timelines:
+            self._earlier.append((machine, wall, status))
+
     def apply(self, machine: str, at: float, status: Status) -> None:
         """From `at` (monotonic) on, `machine` is `status`; closed bins are corrected by `close`."""
         timeline = self._timelines.get(machine)
@@ -128,6 +149,7 @@ class Bins:
 
     def close(self, now: float, offset: float) -> list[Bin]:
         """The bins that are due at `now` (monotonic), corrections of older ones first."""
+        self._lay_earlier(offset)
         bins = list(self._corrections())
         wall = now + offset
         start = self._continue_at(wall, offset)
@@ -137,10 +159,12 @@ class Bins:
             bins += self._close_one(start, offset)
             start += BIN_SECONDS
         self._next = start
+        self._finish(now)
         return bins
 
     def open(self, machine: str, now: float, offset: float) -> list[Bin]:
         """The bins of `machine` that are not closed yet, the last one as of `now`."""
+        self._lay_earlier(offset)
         bins = []
         wall = now + offset
         first = self._continue_at(wall, offset)
@@ -152,10 +176,23 @@ class Bins:
 
     def forget(self, now: float) -> None:
         """Corrections reach back a day, timelines two: what is older is final."""
-        for start in [s for s, (_, end, _) in self._closed.items() if end < now - REACH / 2]:
-            del self._closed[start]
+        self._finish(now)
         for timeline in self._timelines.values():
             timeline.forget(now - REACH)
+
+    def _finish(self, now: float) -> None:
+        """What ended more than a day ago is corrected no more."""
+        for start in [s for s, (_, end, _) in self._closed.items() if end < now - REACH / 2]:
+            del self._closed[start]
+
+    def _lay_earlier(self, offset: float) -> None:
+        """Time is known now: what another boot stored has its place."""
+        earlier, self._earlier = self._earlier, []
+        points: dict[str, list[tuple[float, Status]]] = {}
+        for machine, wall, status in earlier:
+            points.setdefault(machine, []).append((wall - offset, status))
+        for machine, said in points.items():
+            self._timelines[machine].precede(said)
 
     def _continue_at(self, wall: float, offset: float) -> int:
         """A stored future was written by a clock that ran ahead: write those bins again."""

@@ -92,6 +92,7 @@ class Detector:
         self.verdict = verdict
         self._hold_until = hold_until or (lambda at: at + HOLD)
         self._word: Word | None = None
+        self._credit = 0.0  # seconds that the trend had lasted before a long silence
         self._said_at = -inf
         self._heard_at = verdict.decided
         self._offline = False
@@ -136,7 +137,7 @@ class Detector:
         self._offline = False
         self._said_at, self._heard_at = word.at, now
         if self._word is None or self._word.active != word.active:
-            self._word = word
+            self._word, self._credit = word, 0.0
         if self._confirms(word):
             verdicts.append(self._judge(replace(self.verdict, cause=Cause.OBSERVED, decided=now)))
         return verdicts + self.tick(now)
@@ -195,7 +196,7 @@ class Detector:
         word = self._word
         if word is None or word.status is self.verdict.status or self._lost_at is not None:
             return inf
-        due = word.at + self.rule.patience(active=word.active)
+        due = word.at + self.rule.patience(active=word.active) - self._credit
         return due if due <= self._heard_at + self.rule.silent_after else inf
 
     def _silent_at(self, now: float) -> float:
@@ -249,8 +250,14 @@ class Detector:
         gap = now - self._heard_at
         if self._word is None or gap <= self.rule.silent_after:
             return
-        stale = gap >= self.rule.stale_after
-        self._word = None if stale else replace(self._word, at=self._word.at + gap)
+        lasted = self._heard_at - self._word.at
+        if gap >= self.rule.stale_after:
+            self._word = None
+        elif gap <= lasted:
+            self._word = replace(self._word, at=self._word.at + gap)
+        else:  # what lasted still counts, but nobody can say "since" a moment of silence
+            self._credit += lasted
+            self._word = replace(self._word, at=now)
 
     def _confirms(self, word: Word) -> bool:
         return (

@@ -41,14 +41,21 @@ def resume(
     return changes
 
 
-def rebuild(past: Past, bins: Bins, clock: Clock) -> None:
-    """Lay the stored events of the bins that are not closed yet on the timelines."""
-    fresh = past.same_boot
+def rebuild(past: Past, bins: Bins, _clock: Clock) -> None:
+    """Lay the stored events of the bins that are not closed yet on the timelines.
+
+    From the last sign of life on nothing was seen, until a change says more.
+    """
+    lay = bins.apply if past.same_boot else bins.remember
     for name, standing in past.before_tail.items():
-        at = standing.at if fresh else standing.last_change - clock.offset
-        bins.apply(name, at, standing.status)
+        lay(name, standing.at if past.same_boot else standing.last_change, standing.status)
     for event, at in past.tail:
-        bins.apply(event.machine, at if fresh else event.last_change - clock.offset, event.status)
+        known_at = event.timestamp if event.cause is Cause.RESTORED else event.last_change
+        in_this_boot = at + known_at - event.last_change
+        lay(event.machine, in_this_boot if past.same_boot else known_at, event.status)
+    if past.alive is not None:
+        for name in past.standings:
+            lay(name, past.alive.monotonic if past.same_boot else past.alive.wall, Status.UNKNOWN)
 
 
 def _restart(past: Past, clock: Clock) -> Restart:
@@ -72,7 +79,7 @@ def _resume(
     elif was.status.observed:
         verdict = Verdict(Status.UNKNOWN, Cause.START, restart.alive_at, restart.now)
     machine.restore(verdict, restart.alive_at)
-    changed = (verdict.status, verdict.cause) != (was.status, was.cause)
+    changed = verdict.status.observed or verdict.status is not was.status
     return [
         Change(machine.machine, verdict.status, verdict.cause, verdict.at, restart.now)
     ] * changed

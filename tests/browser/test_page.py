@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install '.[test]'")
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Locator, Page, ViewportSize, async_playwright, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 from memory_model import MemoryModel
@@ -27,7 +27,7 @@ FLAGS = [
     "--disable-sync",
 ]
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
-PHONE = {"width": 390, "height": 844}
+PHONE = ViewportSize(width=390, height=844)
 BRANCH = tuple(
     (f"{kind}-{number:02d}", category)
     for category, kinds in {
@@ -68,9 +68,7 @@ async def page(request: pytest.FixtureRequest, gym: Served) -> AsyncIterator[Pag
         await page.goto(gym.url)
         await expect(page.locator("li")).to_have_count(len(BRANCH))
         yield page
-        await page.screenshot(
-            path=ARTEFACTS / f"{request.node.name}.png", full_page=True
-        )
+        await page.screenshot(path=ARTEFACTS / f"{request.node.name}.png", full_page=True)
         await browser.close()
     assert [error for error in errors if "ERR_" not in error] == []  # a lost network is logged
 
@@ -112,12 +110,10 @@ async def test_without_a_clock_there_are_no_ages(page: Page, gym: Served) -> Non
     await expect(machine(page, "leg-press-01").locator(".state")).to_have_text("Free")
 
 
-async def test_a_lost_connection_is_told_with_the_time_of_the_data(
-    page: Page, gym: Served
-) -> None:
+async def test_a_lost_connection_is_told_with_the_time_of_the_data(page: Page, gym: Served) -> None:
     await gym.server.stop()
     await expect(page.locator("#notice")).to_contain_text("No connection, data from", timeout=9000)
-    await expect(page.locator("main")).to_have_class("old")
+    await expect(page.locator("body")).to_have_class("old")
 
 
 async def test_the_page_comes_back_by_itself(page: Page, gym: Served) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import pairwise
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -14,6 +16,7 @@ from served import MACHINES, PATIENCE, Served, raw, serving
 from config.sections import Limits
 from gateway.api.viewer import Viewer
 from gateway.core.events import Status
+from gateway.messages import encode_event
 
 FREE, OCCUPIED = Status.FREE, Status.OCCUPIED
 
@@ -27,7 +30,7 @@ async def api() -> AsyncIterator[Served]:
 async def settled(condition: object) -> None:
     assert callable(condition)
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  nobody sets an event for it
             await asyncio.sleep(0.01)
 
 
@@ -330,7 +333,7 @@ async def test_who_reads_again_gets_the_newest_of_each_machine(api: Served) -> N
         await fall_behind(api)
         for number in range(40):
             api.publish(MACHINES[number % 4][0])
-        sock.setblocking(False)
+        sock.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=sock.dup())
         newest = [
             f"id: e1-{seq}\n".encode()
@@ -397,12 +400,26 @@ async def test_when_all_places_are_taken_it_is_503() -> None:
 
 async def test_connections_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.api.server.MORE_CONNECTIONS", 1)
-    async with serving(limits=Limits(streams=1)) as api:
-        async with api.stream(), api.stream.__self__.client.get(api.url + "/health") as second:
-            assert second.status == 200
-            idle = socket.create_connection(("127.0.0.1", api.server.port))
-            with idle, pytest.raises((aiohttp.ClientConnectionError, OSError)):
-                await raw(api.server.port, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    async with serving(limits=Limits(streams=1)) as api, api.stream():
+        manager = api.server._runner.server
+        assert manager is not None
+        with socket.create_connection(("127.0.0.1", api.server.port)):
+            await settled(lambda: len(manager.connections) == 2)
+            with suppress(ConnectionResetError):
+                assert await raw(api.server.port, b"GET /health HTTP/1.1\r\n\r\n") == b""
+        assert len(manager.connections) <= 2
+
+
+async def test_an_event_is_encoded_once_for_all(
+    api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = Mock(side_effect=encode_event)
+    monkeypatch.setattr("gateway.api.hub.encode_event", encoded)
+    async with api.stream() as one, api.stream() as two, api.stream("?category=legs") as three:
+        await one.next(), await two.next(), await three.next()
+        api.publish("leg-press-01")
+        assert [await one.seqs(1), await two.seqs(1), await three.seqs(1)] == [[1], [1], [1]]
+    assert encoded.call_count == 1
 
 
 async def test_100_open_streams_end_properly_within_a_second(api: Served) -> None:

@@ -1,6 +1,7 @@
 """One machine, what it is told, and what it says of itself: for the tests of "knowing"."""
 
 from collections.abc import Callable
+from typing import TypedDict, Unpack
 
 from gateway.core.events import Cause, Change, Status
 from gateway.core.machine import Machine
@@ -20,6 +21,14 @@ QUICK = Rule(busy_after=0, free_after=0, stale_after=300, repeats_every=None)
 QUICK_RADAR = Rule(busy_after=0, free_after=0, stale_after=300, repeats_every=1)
 
 Told = tuple[Status, Cause, float]
+
+
+class How(TypedDict, total=False):
+    """How a word came, if not live and just now."""
+
+    at: float
+    live: bool
+    seq: int
 
 
 class Story:
@@ -47,16 +56,16 @@ class Story:
     def status(self) -> Status:
         return self.machine.verdict.status
 
-    def on(self, now: float, sensor: int = 0, **how: object) -> "Story":
-        return self._word(True, now, sensor, **how)
+    def on(self, now: float, sensor: int = 0, **how: Unpack[How]) -> "Story":
+        return self._word(now, sensor, active=True, **how)
 
-    def off(self, now: float, sensor: int = 0, **how: object) -> "Story":
-        return self._word(False, now, sensor, **how)
+    def off(self, now: float, sensor: int = 0, **how: Unpack[How]) -> "Story":
+        return self._word(now, sensor, active=False, **how)
 
     def every_second(self, begin: int, end: int, *, active: bool, sensor: int = 0) -> "Story":
         """Words of a healthy radar at `begin`, `begin` + 1 … `end`."""
         for now in range(begin, end + 1):
-            self._word(active, now, sensor)
+            self._word(now, sensor, active=active)
         return self
 
     def tick(self, now: float) -> "Story":
@@ -74,13 +83,17 @@ class Story:
     def offline(self, now: float, sensor: int = 0) -> "Story":
         return self._add(self.machine.availability(f"s{sensor}", now, online=False))
 
-    def _word(self, active: bool, now: float, sensor: int, **how: object) -> "Story":  # noqa: FBT001  on and off name it
-        said_at = how.get("at", now)
-        live = how.get("live", True)
-        seq = how.get("seq")
-        assert isinstance(said_at, int | float)
-        assert seq is None or isinstance(seq, int)
-        word = Word(active, said_at, bool(live), seq)
+    def _word(
+        self,
+        now: float,
+        sensor: int,
+        *,
+        active: bool,
+        at: float | None = None,
+        live: bool = True,
+        seq: int | None = None,
+    ) -> "Story":
+        word = Word(active, now if at is None else at, live, seq)
         return self._add(self.machine.hear(f"s{sensor}", word, now))
 
     def _add(self, changes: list[Change]) -> "Story":

@@ -1,6 +1,7 @@
 """Whatever happens, in whatever order, however often time is looked at."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,7 +106,7 @@ def test_the_status_is_unknown_while_the_sensor_is_offline(rule: Rule, steps: li
 @given(RULES, ONE_SENSOR)
 def test_every_change_says_something_new(rule: Rule, steps: list[Step]) -> None:
     told = [(status, cause) for status, cause, _ in played(Story(rule), steps, None)]
-    assert all(one != other for one, other in zip(told, told[1:], strict=False))
+    assert all(one != other for one, other in pairwise(told))
 
 
 @given(RULES, ONE_SENSOR)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from gateway.core.events import Status
+from gateway.core.occupancy import Rule
 from tests.unit.knowing import (
     CONTACT,
     FREE,
@@ -134,9 +136,9 @@ def test_offline_heard_while_the_port_is_down_is_told_once_and_restores_nothing(
 
 
 @pytest.mark.parametrize("rule", [RADAR, QUICK_RADAR])
-@pytest.mark.parametrize("active", [True, False])
-def test_of_a_repeating_sensor_nothing_returns_with_its_port(rule: type, active: bool) -> None:
-    story = Story(rule).every_second(0, 100, active=active)  # type: ignore[arg-type]
+@pytest.mark.parametrize("said", [OCCUPIED, FREE])
+def test_of_a_repeating_sensor_nothing_returns_with_its_port(rule: Rule, said: Status) -> None:
+    story = Story(rule).every_second(0, 100, active=said is OCCUPIED)
     story.lost(100).back(130).tick(131)
     assert story.last == (UNKNOWN, PORT_DOWN, 110)
 

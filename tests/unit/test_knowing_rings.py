@@ -53,5 +53,7 @@ def test_a_change_of_cause_alone_keeps_the_old_last_change() -> None:
 
 
 def test_out_of_unknown_there_is_no_edge_from_occupied_to_free() -> None:
-    story = Story(RADAR).every_second(0, 9, active=True).tick(400).every_second(500, 590, active=False)
+    story = (
+        Story(RADAR).every_second(0, 9, active=True).tick(400).every_second(500, 590, active=False)
+    )
     assert [c.status for c in story.changes[-2:]] == [UNKNOWN, FREE]

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.occupancy import HOLD
+from gateway.core.events import Status
+from gateway.core.occupancy import HOLD, Rule
 from tests.unit.knowing import (
     CONTACT,
     FREE,
@@ -45,8 +46,8 @@ def test_out_of_unknown_a_word_counts_after_free_after_from_that_word() -> None:
 
 
 @pytest.mark.parametrize("rule", [QUICK, QUICK_RADAR])
-def test_without_patience_a_word_counts_at_once(rule: type) -> None:
-    story = Story(rule).on(7).off(8).on(8)  # type: ignore[arg-type]
+def test_without_patience_a_word_counts_at_once(rule: Rule) -> None:
+    story = Story(rule).on(7).off(8).on(8)
     assert story.told == [(OCCUPIED, OBSERVED, 7), (FREE, OBSERVED, 8), (OCCUPIED, OBSERVED, 8)]
 
 
@@ -99,9 +100,9 @@ def test_silence_settles_nothing_though_free_after_is_longer_than_stale_after() 
     assert Story(slow).off(0).tick(2000).told == []
 
 
-@pytest.mark.parametrize("last_said", [True, False])
-def test_a_repeating_sensor_is_unknown_after_stale_after(last_said: bool) -> None:
-    story = Story(RADAR).every_second(0, 100, active=last_said)
+@pytest.mark.parametrize("said", [OCCUPIED, FREE])
+def test_a_repeating_sensor_is_unknown_after_stale_after(said: Status) -> None:
+    story = Story(RADAR).every_second(0, 100, active=said is OCCUPIED)
     known = story.last
     assert story.tick(399.9).last == known
     assert story.tick(400).last == (UNKNOWN, SILENT, 400)
@@ -149,9 +150,9 @@ def test_a_leaning_lasts_over_the_silence_of_an_on_change_sensor() -> None:
 # --- availability -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", [CONTACT, RADAR])
-def test_offline_is_unknown_at_once(rule: type) -> None:
-    story = Story(rule).on(0).on(5).offline(6)  # type: ignore[arg-type]
+@pytest.mark.parametrize("rule", [QUICK, QUICK_RADAR])
+def test_offline_is_unknown_at_once(rule: Rule) -> None:
+    story = Story(rule).on(0).offline(6)
     assert story.last == (UNKNOWN, OFFLINE, 6)
 
 

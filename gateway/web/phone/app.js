@@ -19,6 +19,7 @@ const page = Object.fromEntries(
 );
 let ahead = 0; // seconds that the gateway's clock is ahead of ours
 let agesAreKnown = false;
+let connected = false;
 let heardAt = null; // when anything was heard last, by our clock
 let announcedAt = -Infinity;
 
@@ -40,11 +41,13 @@ const live = new Live({
   },
   up() {
     heardAt = new Date();
-    page.machines.classList.remove("old");
+    connected = true;
+    document.body.classList.remove("old");
     say(agesAreKnown || machines.size === 0 ? "" : "The gateway does not know the time yet, so it shows no ages.");
   },
   down() {
-    page.machines.classList.add("old");
+    connected = false;
+    document.body.classList.add("old");
     say(heardAt ? `No connection, data from ${clock(heardAt)}` : "No connection to the gym yet.");
   },
 });
@@ -131,7 +134,8 @@ function age(entry) {
 }
 
 function ageOf(since) {
-  const seconds = Math.max(0, Date.now() / 1000 + ahead - since);
+  const now = connected || !heardAt ? Date.now() : heardAt; // what we do not hear of does not age
+  const seconds = Math.max(0, now / 1000 + ahead - since);
   if (seconds < 60) return "just now";
   if (seconds < HOUR) return `for ${Math.floor(seconds / 60)} min`;
   if (seconds < DAY) return `for ${Math.floor(seconds / HOUR)} h ${Math.floor((seconds % HOUR) / 60)} min`;
@@ -166,7 +170,7 @@ function say(text) {
 }
 
 function clock(date) {
-  return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 function element(tag, properties = {}, ...children) {

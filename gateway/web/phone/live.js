@@ -8,7 +8,6 @@ export class Live {
   #source = null;
   #timers = {};
   #wait = AGAIN[0];
-  #isUp = false;
   #tell;
 
   /** `tell` has `snapshot(message)`, `update(message)`, `up()`, `down()`. */
@@ -31,7 +30,7 @@ export class Live {
     source.addEventListener("open", () => this.#heard(() => {}));
     source.addEventListener("error", () => this.#failed(source));
     this.#expect();
-    if (!this.#isUp) this.#soonDown();
+    this.#soonDown();
   }
 
   #heard(act) {
@@ -39,18 +38,16 @@ export class Live {
     this.#wait = AGAIN[0];
     clearTimeout(this.#timers.down);
     this.#timers.down = null;
-    this.#isUp = true;
     this.#tell.up();
     this.#expect();
   }
 
   #expect() {
     clearTimeout(this.#timers.silence);
-    this.#timers.silence = setTimeout(() => { this.#soonDown(); this.open(); }, SILENCE);
+    this.#timers.silence = setTimeout(() => this.open(), SILENCE);
   }
 
   #failed(source) {
-    this.#isUp = false;
     this.#soonDown();
     if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
     clearTimeout(this.#timers.again);
@@ -59,7 +56,6 @@ export class Live {
   }
 
   #soonDown() {
-    this.#isUp = false;
     this.#timers.down ??= setTimeout(() => this.#tell.down(), PATIENCE);
   }
 

@@ -1,0 +1,159 @@
+"""`gateway decode` and `gateway replay`: our judgement on recorded data, checked by anyone."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import BinaryIO, TypeVar
+
+import click
+import msgspec
+
+from gateway.cli.recording import Piece, RecordingError, pieces, raw_pieces
+from gateway.cli.rerun import Rerun
+from gateway.core.occupancy import Rule
+from sensors import catalog
+from sensors.decoder import Decoder
+from sensors.sample import Availability, Sample
+
+Command = TypeVar("Command", bound=Callable[..., object])
+JSON = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
+
+
+def _common(command: Command) -> Command:
+    """What both commands take."""
+    for part in (
+        click.argument("file", type=click.File("rb")),
+        click.argument("driver"),
+        JSON,
+        click.option("--raw", is_flag=True, help="FILE is bytes, not JSON lines."),
+        click.option(
+            "--option", "options", multiple=True, metavar="KEY=VALUE", help="A driver's option."
+        ),
+    ):
+        command = part(command)
+    return command
+
+
+@click.command()
+@_common
+def decode(
+    driver: str, file: BinaryIO, options: tuple[str, ...], *, as_json: bool, raw: bool
+) -> None:
+    """Decode FILE (`-` is standard input) with DRIVER; a line out for each line of data.
+
+    \b
+    FILE holds JSON lines: {"topic": …, "payload": …} or {"hex": …, "t_ms": …}.
+    Examples:
+      gateway decode ld2410 capture.jsonl --json
+      gateway decode lines recorded.bin --raw --option repeats_every=5
+      mosquitto_sub -t 'gyms/#' -F '{"topic":"%t","payload":"%p"}' | gateway decode native -
+    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    decoder = _maker(driver, options)()
+    for piece in _read(file, raw=raw):
+        told = _decoded(decoder, piece)
+        click.echo(json.dumps(told) if as_json else _for_people(told))
+
+
+@click.command()
+@_common
+@click.option("--busy-after", default=5.0, show_default=True, help="Seconds.")
+@click.option("--free-after", default=90.0, show_default=True, help="Seconds.")
+@click.option("--stale-after", default=300.0, show_default=True, help="Seconds.")
+def replay(
+    driver: str,
+    file: BinaryIO,
+    options: tuple[str, ...],
+    busy_after: float,
+    free_after: float,
+    stale_after: float,
+    *,
+    as_json: bool,
+    raw: bool,
+) -> None:
+    """Replay FILE through DRIVER and the detector; a line out for each change of status.
+
+    \b
+    A line's time is its `t_ms` or `received`, else a second after the one before;
+    a step back in time is a restart of the sensor.
+    Examples:
+      gateway replay ld2410 capture.jsonl --busy-after 0 --free-after 0
+      gateway replay native messages.jsonl --json
+    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    make = _maker(driver, options)
+    rule = Rule(busy_after, free_after, stale_after, make().repeats_every)
+    rerun = Rerun(make, rule)
+    for piece in _read(file, raw=raw):
+        for told in rerun.take(piece):
+            click.echo(json.dumps(told) if as_json else _change_for_people(told))
+
+
+def _maker(name: str, options: Iterable[str]) -> Callable[[], Decoder]:
+    """A way to make the driver's decoder, with these options; exits 2 where they are wrong."""
+    try:
+        driver = catalog.load(name)
+    except KeyError:
+        near = get_close_matches(name, catalog.names(), n=1)
+        hint = f" Did you mean {near[0]}?" if near else f" There are: {', '.join(catalog.names())}."
+        raise click.UsageError(f"There is no driver {name!r}.{hint}") from None
+    given = dict(_option(text) for text in options)
+    try:
+        driver.decoder(given)
+    except msgspec.ValidationError as error:
+        raise click.UsageError(f"--option: {error}") from None
+    return lambda: driver.decoder(given)
+
+
+def _option(text: str) -> tuple[str, object]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--option {text!r} is no KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _read(file: BinaryIO, *, raw: bool) -> Iterator[Piece]:
+    try:
+        yield from raw_pieces(file.read()) if raw else pieces(file)
+    except RecordingError as error:
+        click.echo(f"{file.name}: {error}", err=True)
+        sys.exit(1)
+
+
+def _decoded(decoder: Decoder, piece: Piece) -> dict[str, object]:
+    before = decoder.dropped.total()
+    sayings = decoder.feed(piece.data, piece.topic)
+    online = [saying.online for saying in sayings if isinstance(saying, Availability)]
+    return {
+        "line": piece.line,
+        "samples": [saying.plain() for saying in sayings if isinstance(saying, Sample)],
+        "available": online[-1] if online else None,
+        "dropped": decoder.dropped.total() - before,
+    }
+
+
+def _for_people(told: Mapping[str, object]) -> str:
+    samples = told["samples"]
+    assert isinstance(samples, list)
+    words = [_words(sample) for sample in samples] or ["-"]
+    return f"{told['line']:>6}  {'; '.join(words)}{_remarks(told)}"
+
+
+def _words(sample: Mapping[str, object]) -> str:
+    word = {True: "active", False: "still", None: "-"}[sample["active"]]  # type: ignore[index]
+    strength = "" if sample["strength"] is None else f" {sample['strength']} {sample['unit']}"
+    return f"channel {sample['channel']} {word}{strength}"
+
+
+def _remarks(told: Mapping[str, object]) -> str:
+    available = {True: "  online", False: "  offline", None: ""}[told["available"]]  # type: ignore[index]
+    return available + (f"  dropped {told['dropped']}" if told["dropped"] else "")
+
+
+def _change_for_people(told: Mapping[str, object]) -> str:
+    since = f"since {told['lastChange']}"
+    return (
+        f"{told['at']:>14}  channel {told['channel']}  {told['status']} ({told['cause']}) {since}"
+    )
