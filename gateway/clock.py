@@ -26,7 +26,7 @@ class SystemClock:
         newest_stored: float = 0.0,
         source: Callable[[], bool] | None = None,
     ) -> None:
-        """`newest_stored` (epoch seconds): a clock that is earlier than our log is wrong."""
+        """`newest_stored` (epoch seconds): a clock that is earlier is not assumed to be right."""
         self._began = time.monotonic()
         self._newest_stored = newest_stored
         self._source = source or ((lambda: True) if trusted else kernel_says_so)
@@ -34,7 +34,7 @@ class SystemClock:
         self.stepped = 0.0
         """Seconds by which the wall clock was put right until it could be believed."""
         self.assumed = False
-        self.synchronised = self._source() and self._plausible()
+        self.synchronised = self._source()
 
     monotonic = staticmethod(time.monotonic)
 
@@ -53,7 +53,7 @@ class SystemClock:
         return self.synchronised and not self.assumed and not knew
 
     def _judge(self) -> None:
-        known = self._source() and self._plausible()
+        known = self._source()
         waited = time.monotonic() - self._began >= ASSUMED_AFTER
         self.assumed = not known and waited and self._plausible()
         self.synchronised = known or self.assumed
@@ -92,4 +92,4 @@ def _rtc_agrees() -> bool:
         seconds = float((RTC / "since_epoch").read_text())
     except (OSError, ValueError):
         return False
-    return set_at_boot and abs(seconds - time.time()) < RTC_NEAR
+    return set_at_boot and seconds >= BUILT and abs(seconds - time.time()) < RTC_NEAR

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EMBEDDED = "embedded"
 BROKER_AGAIN = 5.0  # seconds between attempts to start a broker that cannot start
+BROKER_SETTLES = 0.05  # seconds between two looks whether it is there
 UNPACKED = Path(".venv/mosquitto")  # where config/mosquitto/install.sh unpacks without root
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,18 @@ class Ports:
             if self._broker is not None:
                 tasks.create_task(self._broker.run())
             if self._config.simulator is not None:
-                tasks.create_task(_simulate(self._config, url, user, password, self._clock))
+                tasks.create_task(self._simulate(self._mqtt, url, user, password))
+
+    async def _simulate(
+        self, mqtt: MqttPort, url: str, user: str | None, password: str | None
+    ) -> None:
+        """People come once we listen: their first words are live then."""
+        from gateway.ports.simulated import Simulation  # noqa: PLC0415  only in a simulated branch
+
+        while mqtt.state().state != "up":  # noqa: ASYNC110  a port has no event; once, for ms
+            await asyncio.sleep(BROKER_SETTLES)
+        credentials = (user, password) if user and password else None
+        await Simulation(self._config, url, credentials, self._clock).run()
 
     async def _broker_address(self) -> tuple[str, str | None, str | None]:
         """(url, user, password), once an embedded broker runs."""
@@ -149,12 +161,3 @@ def _serial_ports(config: Config, sensors: BranchSensors, inbox: Inbox) -> Itera
 
         for section in config.serial:
             yield SerialPort(section, sensors.lines[section.id], inbox)
-
-
-async def _simulate(
-    config: Config, url: str, user: str | None, password: str | None, clock: SystemClock
-) -> None:
-    from gateway.ports.simulated import Simulation  # noqa: PLC0415  only in a simulated branch
-
-    credentials = (user, password) if user and password else None
-    await Simulation(config, url, credentials, clock).run()

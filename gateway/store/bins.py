@@ -11,7 +11,6 @@ DAY = 86400
 SLOTS = DAY // BIN_SECONDS
 FIELDS = 4  # occupied, observed (tenths of a second), sessions, revision + 1 (0: no such bin)
 MOST = 65535  # what a field holds; 900 s are 9,000 tenths
-PACKED_AT_ONCE = 20  # machines a transaction: a few milliseconds of the writer's time
 PACK_AFTER = 2 * DAY  # seconds: late words correct the day before; a packed day is rewritten whole
 
 
@@ -49,19 +48,28 @@ def is_known(conn: sqlite3.Connection, machine: str) -> bool:
 
 
 def pack(conn: sqlite3.Connection, before: float) -> int:
-    """Pack the oldest days that ended `PACK_AFTER` before; returns how many rows were packed."""
+    """Pack the oldest day if it ended `PACK_AFTER` before; returns how many machines' it packed.
+
+    A whole day at once: its machines share pages, which are given back unwritten that way.
+    """
     (oldest,) = conn.execute("SELECT min(start) FROM bins").fetchone()
     if oldest is None or oldest // DAY * DAY + DAY + PACK_AFTER > before:
         return 0
     day = oldest // DAY
-    span = [day * DAY, (day + 1) * DAY]
-    machines = conn.execute(
-        "SELECT DISTINCT machine FROM bins WHERE start >= ? AND start < ? LIMIT ?",
-        [*span, PACKED_AT_ONCE],
-    ).fetchall()
-    for (number,) in machines:
-        _pack_one(conn, number, day)
-    return len(machines)
+    days: dict[int, array[int]] = {}
+    for number, start, occupied, observed, sessions, revision in conn.execute(
+        "SELECT machine, start, occupied, observed, sessions, revision FROM bins WHERE start < ?",
+        [_end(day)],
+    ):
+        if number not in days:
+            days[number] = _stored_day(conn, number, day)
+        at = start % DAY // BIN_SECONDS * FIELDS
+        values = (round(occupied * 10), round(observed * 10), sessions, revision + 1)
+        days[number][at : at + FIELDS] = array("H", [min(MOST, value) for value in values])
+    rows = [(number, day, zlib.compress(fields.tobytes(), 6)) for number, fields in days.items()]
+    conn.executemany("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", rows)
+    conn.execute("DELETE FROM bins WHERE start < ?", [_end(day)])
+    return len(rows)
 
 
 def purge(conn: sqlite3.Connection, before: float) -> int:
@@ -90,21 +98,16 @@ def packed_days(
         yield day, _fields(blob)
 
 
-def _pack_one(conn: sqlite3.Connection, number: int, day: int) -> None:
+def _stored_day(conn: sqlite3.Connection, number: int, day: int) -> "array[int]":
+    """A day to be filled: as it was packed before, else with no bin in it."""
     row = conn.execute(
         "SELECT bins FROM days WHERE machine = ? AND day = ?", [number, day]
     ).fetchone()
-    fields = _fields(row[0]) if row else array("H", bytes(2 * FIELDS * SLOTS))
-    for b in _loose(conn, "", number, day * DAY, (day + 1) * DAY):
-        at = b.start % DAY // BIN_SECONDS * FIELDS
-        values = (round(b.occupied * 10), round(b.observed * 10), b.sessions, b.revision + 1)
-        fields[at : at + FIELDS] = array("H", [min(MOST, value) for value in values])
-    blob = zlib.compress(fields.tobytes(), 6)
-    conn.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", [number, day, blob])
-    conn.execute(
-        "DELETE FROM bins WHERE machine = ? AND start >= ? AND start < ?",
-        [number, day * DAY, (day + 1) * DAY],
-    )
+    return _fields(row[0]) if row else array("H", bytes(2 * FIELDS * SLOTS))
+
+
+def _end(day: int) -> int:
+    return (day + 1) * DAY
 
 
 def _fields(blob: bytes) -> "array[int]":

@@ -27,7 +27,7 @@ class Alive(msgspec.Struct, frozen=True):
     """It stopped in order after this and was not started since: no number can have been lost."""
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, array_like=True):
     """A machine's status as of some event; `at` (monotonic) is good within its boot only."""
 
     status: Status

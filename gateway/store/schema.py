@@ -21,8 +21,8 @@ CAUSES = [
     Cause.STAFF,
 ]  # stored as their place here: append only
 BUSY_TIMEOUT = 5.0  # seconds: readers never block the writer in WAL mode; a backup tool may
-WAL_BYTES = 4_000_000  # of WAL, then the writer checkpoints
-PAGE_BYTES = 4096
+PAGE_BYTES = 512  # a lone event writes one page: with 4096 a day wears the card 2.4 times as much
+WAL_BYTES = 4_000_000  # then the writer checkpoints
 
 history = Migrations("history")
 ledger = Migrations("ledger")

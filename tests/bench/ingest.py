@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,14 +11,14 @@ import time
 from pathlib import Path
 
 from tests.bench.harness import Row
-from tests.bench.load import RawPublisher, turns
+from tests.bench.support.load import RawPublisher, turns
 from tests.process import GatewayProcess, gateway, native_config
 
 MACHINES = 200
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def ingest(*, short: bool = False) -> list[Row]:
+def bench(short: bool) -> list[Row]:  # noqa: FBT001  as the frame calls it
     """Messages a second, and CPU per message beside a paho client that does nothing."""
     count = 2000 if short else 20_000
     config = native_config(MACHINES, occupancy="busy_after = 0\nfree_after = 0")
@@ -26,6 +27,7 @@ def ingest(*, short: bool = False) -> list[Row]:
         process.wait_port_up()
         seconds, cpu = _gateway(process, packets)
     with tempfile.TemporaryDirectory(prefix="gw-") as name, gateway(Path(name), config) as process:
+        process.wait_port_up()
         idle_seconds, idle_cpu = _idle(process, packets)
     rate, idle_rate = count / seconds, count / idle_seconds
     each, idle_each = cpu / count * 1e6, idle_cpu / count * 1e6
@@ -62,7 +64,7 @@ def _gateway(process: GatewayProcess, packets: list[bytes]) -> tuple[float, floa
 def _idle(process: GatewayProcess, packets: list[bytes]) -> tuple[float, float]:
     port = process.broker_port()
     password = (process.folder / "var/broker/password").read_text().strip()
-    command = [sys.executable, str(Path(__file__).with_name("idle_paho.py"))]
+    command = [sys.executable, str(Path(__file__).parent / "support/idle_paho.py")]
     with subprocess.Popen(
         [*command, str(port), str(len(packets)), password],
         stdin=subprocess.PIPE,
@@ -72,7 +74,7 @@ def _idle(process: GatewayProcess, packets: list[bytes]) -> tuple[float, float]:
         assert client.stdout is not None
         assert client.stdin is not None
         assert client.stdout.readline() == "ready\n"
-        os.kill(process.pid, 19)  # SIGSTOP: the gateway shall not hear this
+        os.kill(process.pid, signal.SIGSTOP)  # the gateway shall not hear this
         publisher = RawPublisher(port)
         before, began = _cpu(client.pid), time.monotonic()
         publisher.send(packets)
@@ -81,7 +83,7 @@ def _idle(process: GatewayProcess, packets: list[bytes]) -> tuple[float, float]:
         time.sleep(0.5)
         cpu = _cpu(client.pid) - before
         publisher.close()
-        os.kill(process.pid, 18)
+        os.kill(process.pid, signal.SIGCONT)
         client.stdin.close()
     return seconds, cpu
 

@@ -25,6 +25,7 @@ from sensors.simulator.people import wanted
 from tests.bench.harness import Row, folder_on_disk
 
 MIDNIGHT = 1_764_547_200  # a Monday, UTC
+OPEN = range(6, 23)  # hours of the day in which people come
 NIGHT = 3.5 * 3600  # when days are packed
 PATIENCE = {Status.OCCUPIED: 5.0, Status.FREE: 90.0}  # seconds from a word to its event
 GRACE = 150.0
@@ -151,9 +152,9 @@ def _plan(machines: Sequence[str], transitions: int, *, on_change: bool) -> Iter
     """Each machine's changes, each its own commit; before it, its word if it speaks on change."""
     chance = random.Random(1)
     moments: list[Said] = []
-    crowd = [wanted(MIDNIGHT + 3600 * hour) for hour in range(24)]
+    crowd = [wanted(MIDNIGHT + 3600 * hour) for hour in OPEN]
     for machine in machines:
-        hours = chance.choices(range(24), crowd, k=transitions)
+        hours = chance.choices(OPEN, crowd, k=transitions)
         for number, at in enumerate(sorted(3600 * (hour + chance.random()) for hour in hours)):
             status = (Status.OCCUPIED, Status.FREE)[number % 2]
             change = Change(machine, status, Cause.OBSERVED, at - PATIENCE[status], at, live=True)

@@ -56,13 +56,15 @@ async def gym() -> AsyncIterator[Served]:
         yield served
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture
 async def page(request: pytest.FixtureRequest, gym: Served) -> AsyncIterator[Page]:
     """The page on a phone, loaded; any error of its own fails the test."""
     errors: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        page = await browser.new_page(viewport=PHONE, color_scheme=request.param)
+        page = await browser.new_page(
+            viewport=PHONE, color_scheme=getattr(request, "param", "light")
+        )
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         await page.goto(gym.url)
@@ -94,6 +96,7 @@ async def test_machines_stand_by_category_with_what_is_free(page: Page) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text("Central")
 
 
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 async def test_what_is_unknown_says_so_and_why(page: Page) -> None:
     await expect(machine(page, "rower-03")).to_contain_text("Unknown · sensor is disconnected")
     await expect(machine(page, "bench-02")).to_contain_text("Out of service")
@@ -110,6 +113,7 @@ async def test_without_a_clock_there_are_no_ages(page: Page, gym: Served) -> Non
     await expect(machine(page, "leg-press-01").locator(".state")).to_have_text("Free")
 
 
+@pytest.mark.parametrize("page", ["dark"], indirect=True)
 async def test_a_lost_connection_is_told_with_the_time_of_the_data(page: Page, gym: Served) -> None:
     await gym.server.stop()
     await expect(page.locator("#notice")).to_contain_text("No connection, data from", timeout=9000)

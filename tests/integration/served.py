@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from memory_model import GYM, MemoryModel
 from config.sections import Branch, Config, Http, Limits
 from gateway.api.health import Health
 from gateway.api.server import Server
+from gateway.api.viewer import Viewer
 from gateway.bus import Bus
 from gateway.core.events import Event, Status
 
@@ -146,3 +148,33 @@ async def raw(port: int, request: bytes) -> bytes:
             return await reader.read()
     finally:
         writer.close()
+
+
+async def settled(condition: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110  nobody sets an event for it
+            await asyncio.sleep(0.01)
+
+
+def viewers(api: Served) -> list[Viewer]:
+    """Who is up to date and follows."""
+    return api.server.hub._viewers()
+
+
+def unread(port: int) -> socket.socket:
+    """A client that asks for the stream and never reads it."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", port))
+    sock.send(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return sock
+
+
+async def fall_behind(api: Served) -> None:
+    """Publish until a viewer does not keep up."""
+    async with asyncio.timeout(PATIENCE):
+        while all(viewer.behind_since is None for viewer in viewers(api)):
+            for _ in range(100):
+                api.publish("bench-01")
+            await asyncio.sleep(0)

@@ -80,15 +80,33 @@ def test_looking_more_often_alters_no_change(
 def test_no_machine_is_free_while_a_repeating_sensor_that_was_last_active_is_silent(
     rule: Rule, steps: list[Step]
 ) -> None:
-    story, now, active = Story(rule), 0.0, False
-    for step in steps:
+    story, now, active, heard = Story(rule), 0.0, False, 0.0
+    for step in [*steps, Step(1000, "nothing", 0, 0)]:
         now += step.pause
         before = len(story.changes)
         story.tick(now)
         frees = [change for change in story.changes[before:] if change.status is FREE]
         assert not (frees and active)
+        assert all(change.decided <= heard + rule.silent_after for change in frees)
+        if step.deed in {"on", "off"}:
+            active, heard = step.deed == "on", now
         step.happen(story, now)
-        active = step.deed == "on" or (active and step.deed != "off")
+        assert not active or step.deed == "on" or story.status is not FREE or frees
+
+
+@given(RULES.filter(lambda rule: rule.repeats_every is not None), ONE_SENSOR)
+def test_a_repeating_sensor_s_machine_gets_a_status_from_nothing_but_its_words(
+    rule: Rule, steps: list[Step]
+) -> None:
+    story, now, said = Story(rule), 0.0, {FREE: -1.0, OCCUPIED: -1.0}
+    for step in steps:
+        now += step.pause
+        before = len(story.changes)
+        if step.deed in {"on", "off"}:
+            said[OCCUPIED if step.deed == "on" else FREE] = now
+        step.happen(story, now)
+        for change in story.changes[before:]:
+            assert not change.status.observed or said[change.status] >= change.at
 
 
 @given(RULES, ONE_SENSOR)

@@ -222,7 +222,7 @@ def test_a_lower_number_that_is_no_dup_means_that_the_sensor_restarted() -> None
     assert start.hearing.detector.newest_seq == 1
 
 
-# --- bins after a start -------------------------------------------------------------------------
+# --- bins after a start -----------------------------------------------------------------------
 
 
 def closed(past: Past, clock: FakeClock, changes: list[Change], until: float) -> list[float]:

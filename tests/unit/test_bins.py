@@ -1,0 +1,328 @@
+"""Bins: closed by the clock, corrected by late words, whole whatever the wall clock does."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.bins import MAX_AT_ONCE, MAX_POINTS, REACH, Bin, Bins, Timeline, bin_of
+from gateway.core.events import Cause, Change, Status
+from tests.unit.knowing import FREE, OBSERVED, OCCUPIED, PORT_DOWN, RESTORED, UNKNOWN
+
+WALL = 1_800_000_000  # a quarter hour begins here, at 0 of the monotonic clock
+GRACE = 150.0  # free_after 90 s + 60 s
+STATUSES = st.sampled_from(list(Status))
+
+
+def branch(*, began: float = 0, next_start: int | None = WALL) -> Bins:
+    return Bins({"m": 300}, GRACE, began, next_start)
+
+
+def numbers(bins: list[Bin]) -> list[tuple[int, float, float, int, int]]:
+    """(which quarter hour, occupied, observed, sessions, revision)."""
+    return [((b.start - WALL) // 900, b.occupied, b.observed, b.sessions, b.revision) for b in bins]
+
+
+def change(at: float, status: Status, cause: Cause = OBSERVED, decided: float = 0) -> Change:
+    return Change("m", status, cause, at, max(at, decided))
+
+
+# --- what a bin counts ------------------------------------------------------------------------
+
+
+def test_a_bin_counts_occupied_and_observed_seconds_and_starts_of_occupation() -> None:
+    bins = branch()
+    for at, status in ((100, FREE), (200, OCCUPIED), (300, FREE), (400, OCCUPIED), (500, UNKNOWN)):
+        bins.apply("m", at, status)
+    assert numbers(bins.close(1050, WALL)) == [(0, 200, 400, 2, 0)]
+
+
+def test_the_ratio_is_over_observed_time_and_null_without_any() -> None:
+    assert Bin("m", 0, 50, 200, 1).ratio == 0.25
+    assert Bin("m", 0, 0, 0, 0).ratio is None
+
+
+def test_only_free_and_occupied_count_as_observed() -> None:
+    bins = branch()
+    bins.apply("m", 0, Status.OUT_OF_SERVICE)
+    assert numbers(bins.close(1050, WALL)) == [(0, 0, 0, 0, 0)]
+
+
+def test_an_occupation_over_the_end_of_a_bin_starts_in_the_first_one_only() -> None:
+    bins = branch()
+    bins.apply("m", 800, OCCUPIED)
+    assert numbers(bins.close(1950, WALL)) == [(0, 100, 100, 1, 0), (1, 900, 900, 0, 0)]
+
+
+def test_an_occupation_that_begins_exactly_with_a_bin_is_counted_there() -> None:
+    bins = branch()
+    bins.apply("m", 0, FREE)
+    bins.apply("m", 900, OCCUPIED)
+    assert numbers(bins.close(1950, WALL)) == [(0, 0, 900, 0, 0), (1, 900, 900, 1, 0)]
+
+
+@pytest.mark.parametrize(("gap", "sessions"), [(300, 1), (300.5, 2)])
+def test_unknown_up_to_stale_after_inside_one_does_not_start_another(
+    gap: float, sessions: int
+) -> None:
+    bins = branch()
+    for at, status in ((0, FREE), (100, OCCUPIED), (200, UNKNOWN), (200 + gap, OCCUPIED)):
+        bins.apply("m", at, status)
+    ((_, _, observed, counted, _),) = numbers(bins.close(1050, WALL))
+    assert (observed, counted) == (900 - gap, sessions)
+
+
+def test_unknown_between_free_and_occupied_starts_one() -> None:
+    bins = branch()
+    for at, status in ((0, FREE), (100, UNKNOWN), (200, OCCUPIED)):
+        bins.apply("m", at, status)
+    assert bins.close(1050, WALL)[0].sessions == 1
+
+
+def test_what_returns_as_restored_was_not_observed_meanwhile() -> None:
+    bins = branch()
+    bins.take(change(0, OCCUPIED))
+    bins.take(change(300, UNKNOWN, PORT_DOWN))
+    bins.take(change(0, OCCUPIED, RESTORED, decided=400))
+    bins.take(change(0, OCCUPIED, OBSERVED, decided=410))  # a word confirms it
+    assert numbers(bins.close(1050, WALL)) == [(0, 800, 800, 1, 0)]
+
+
+# --- closed by the clock ----------------------------------------------------------------------
+
+
+def test_a_bin_is_closed_by_the_clock_free_after_and_60_s_after_its_end() -> None:
+    bins = branch()
+    assert bins.close(1049.9, WALL) == []
+    assert numbers(bins.close(1050, WALL)) == [(0, 0, 0, 0, 0)]
+    assert bins.close(1050, WALL) == []
+    assert bins.next_start == WALL + 900
+
+
+def test_every_configured_machine_gets_every_bin() -> None:
+    bins = Bins({"a": 300, "b": 300}, GRACE, 0, WALL)
+    assert [(b.machine, b.start) for b in bins.close(1950, WALL)] == [
+        ("a", WALL),
+        ("b", WALL),
+        ("a", WALL + 900),
+        ("b", WALL + 900),
+    ]
+
+
+def test_the_first_bin_of_all_is_that_in_which_the_gateway_began() -> None:
+    assert numbers(branch(began=1000, next_start=None).close(1950, WALL)) == [(1, 0, 0, 0, 0)]
+
+
+def test_at_most_96_bins_are_closed_at_once() -> None:
+    bins = branch()
+    now = 100 * 900 + GRACE
+    assert [len(bins.close(now, WALL)) for _ in range(3)] == [MAX_AT_ONCE, 4, 0]
+
+
+def test_a_machine_that_is_not_configured_any_more_gets_no_bin() -> None:
+    bins = branch()
+    bins.apply("gone", 0, OCCUPIED)
+    assert [b.machine for b in bins.close(1050, WALL)] == ["m"]
+
+
+# --- corrections ------------------------------------------------------------------------------
+
+
+def test_a_later_correction_is_a_higher_revision() -> None:
+    bins = branch()
+    bins.apply("m", 0, OCCUPIED)
+    bins.close(1050, WALL)
+    bins.apply("m", 600, FREE)
+    assert numbers(bins.close(1060, WALL)) == [(0, 600, 900, 1, 1)]
+    bins.apply("m", 500, UNKNOWN)
+    assert numbers(bins.close(1070, WALL)) == [(0, 500, 500, 1, 2)]
+
+
+def test_a_correction_reaches_every_bin_it_alters_and_no_other() -> None:
+    bins = branch()
+    bins.apply("m", 0, OCCUPIED)
+    bins.close(2850, WALL)
+    bins.apply("m", 1000, FREE)
+    assert numbers(bins.close(2860, WALL)) == [(1, 100, 900, 0, 1), (2, 0, 900, 0, 1)]
+
+
+def test_a_change_at_the_very_end_of_a_closed_bin_corrects_nothing() -> None:
+    bins = branch()
+    bins.apply("m", 0, OCCUPIED)
+    bins.close(1050, WALL)
+    bins.apply("m", 900, FREE)
+    assert bins.close(1060, WALL) == []
+
+
+def test_a_change_of_cause_alone_corrects_nothing() -> None:
+    bins = branch()
+    bins.take(change(0, OCCUPIED))
+    bins.close(1050, WALL)
+    bins.take(change(0, OCCUPIED, decided=1055))
+    assert bins.close(1060, WALL) == []
+
+
+def test_what_ended_more_than_a_day_ago_is_corrected_no_more() -> None:
+    bins = branch()
+    bins.apply("m", 0, OCCUPIED)
+    bins.close(1050, WALL)
+    bins.forget(901 + REACH / 2)
+    bins.apply("m", 600, FREE)
+    assert all(b.start > WALL for b in bins.close(1060 + REACH / 2, WALL))
+
+
+def test_after_a_year_off_what_is_closed_is_not_all_kept() -> None:
+    year = 365 * 86400
+    bins = Bins({"m": 300}, GRACE, 0, WALL)
+    while bins.close(0, WALL + year):
+        assert len(bins._closed) <= MAX_AT_ONCE
+    assert bins.next_start == bin_of(WALL + year - 900 - GRACE) + 900
+
+
+# --- the open bin -----------------------------------------------------------------------------
+
+
+def test_the_open_bin_is_as_of_now() -> None:
+    bins = branch()
+    bins.apply("m", 100, OCCUPIED)
+    (now,) = bins.open("m", 450, WALL)
+    assert (now.occupied, now.observed, now.sessions, now.open) == (350, 350, 1, True)
+
+
+def test_a_bin_that_ended_but_waits_for_its_close_is_read_and_not_open() -> None:
+    bins = branch()
+    bins.apply("m", 0, FREE)
+    waiting, now = bins.open("m", 1000, WALL)
+    assert (waiting.observed, waiting.open) == (900, False)
+    assert (now.observed, now.open) == (100, True)
+
+
+def test_at_the_very_begin_of_a_quarter_hour_its_bin_is_open_and_empty() -> None:
+    bins = branch()
+    bins.apply("m", 0, FREE)
+    bins.close(1050, WALL)
+    assert [(b.start - WALL, b.observed, b.open) for b in bins.open("m", 1800, WALL)] == [
+        (900, 900, False),
+        (1800, 0, True),
+    ]
+
+
+def test_at_most_96_open_bins_are_read() -> None:
+    assert len(branch().open("m", 200 * 900, WALL)) == MAX_AT_ONCE
+
+
+# --- the wall clock ---------------------------------------------------------------------------
+
+
+def test_a_step_forward_counts_no_moment_twice() -> None:
+    bins = branch()
+    bins.apply("m", 0, OCCUPIED)
+    bins.close(1050, WALL)  # one bin, then the wall jumps an hour
+    stepped = bins.close(2000, WALL + 3600)
+    assert sum(b.occupied for b in stepped) == pytest.approx(5400 - 3600 - 900)
+    assert [b.start for b in stepped] == [WALL + 900 * n for n in range(1, 6)]
+    assert not any(b.sessions for b in stepped)
+
+
+def test_a_step_back_closes_no_bin_twice() -> None:
+    bins = branch()
+    bins.apply("m", 0, OCCUPIED)
+    bins.close(4650, WALL)
+    assert bins.close(4700, WALL - 3600) == []
+    later = bins.close(4650 + 3600 + 900, WALL - 3600)
+    assert [(b.start, b.occupied) for b in later] == [(WALL + 4500, 900)]
+
+
+def test_bins_stored_by_a_clock_far_ahead_are_written_again() -> None:
+    bins = branch(next_start=WALL + int(REACH) + 3600)
+    bins.apply("m", 0, FREE)
+    assert bins.close(100, WALL) == []
+    assert numbers(bins.close(1050, WALL)) == [(0, 0, 900, 0, 0)]
+
+
+def test_48_h_of_unsynchronised_bins_wait_in_memory() -> None:
+    bins = branch(next_start=None)
+    for hour in range(48):
+        bins.apply("m", hour * 3600, OCCUPIED)
+        bins.apply("m", hour * 3600 + 1800, FREE)
+        bins.forget(hour * 3600)
+    now = 48 * 3600 + GRACE
+    stored = [b for _ in range(3) for b in bins.close(now, WALL)]
+    assert len(stored) == 192
+    assert sum(b.occupied for b in stored) == 24 * 3600
+    assert sum(b.observed for b in stored) == 48 * 3600
+    assert all(b.revision == 0 for b in stored)
+
+
+def test_what_an_earlier_boot_said_is_laid_in_front_once_time_is_known() -> None:
+    bins = branch(began=10)
+    bins.remember("m", WALL + 100, OCCUPIED)
+    bins.remember("m", WALL + 500, UNKNOWN)
+    bins.apply("m", 10, FREE)
+    assert numbers(bins.close(1060, WALL + 890)) == [
+        (0, 400, 400, 1, 0),
+        (1, 0, 900, 0, 0),
+    ]
+
+
+# --- bounds and invariants --------------------------------------------------------------------
+
+
+def test_a_timeline_is_bounded() -> None:
+    timeline = Timeline(300)
+    for at in range(3 * MAX_POINTS):
+        timeline.apply(at, (FREE, OCCUPIED)[at % 2])
+    assert timeline.measure(0, 3 * MAX_POINTS)[1] == MAX_POINTS
+
+
+def test_a_timeline_forgets_what_is_older_but_not_the_status_of_then() -> None:
+    timeline = Timeline(300)
+    for at, status in ((0, FREE), (10, OCCUPIED), (20, FREE)):
+        timeline.apply(at, status)
+    timeline.forget(15)
+    assert timeline.measure(15, 30) == (5, 15, 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9000), STATUSES), max_size=30),
+    st.lists(st.integers(1, 2000), min_size=1, max_size=12),
+)
+def test_the_sum_over_all_bins_is_the_timeline_s_total(
+    changes: list[tuple[int, Status]], rounds: list[int]
+) -> None:
+    bins, timeline, stored = branch(), Timeline(300), dict[int, Bin]()
+    now = 0
+    for number, pause in enumerate([*rounds, 20_000]):
+        for at, status in changes[number :: len(rounds)]:
+            bins.apply("m", at, status)
+            timeline.apply(at, status)
+        now += pause
+        stored.update((b.start, b) for b in bins.close(now, WALL))
+    end = float(len(stored) * 900)
+    occupied, observed, sessions = timeline.measure(0, end)
+    assert sum(b.occupied for b in stored.values()) == occupied
+    assert sum(b.observed for b in stored.values()) == observed
+    assert sum(b.sessions for b in stored.values()) == sessions
+    assert all(0 <= b.occupied <= b.observed <= 900 for b in stored.values())
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3000), st.integers(-4000, 4000)), min_size=1, max_size=10),
+    st.lists(st.tuples(st.integers(0, 9000), STATUSES), max_size=12),
+)
+def test_whatever_the_wall_clock_does_no_moment_counts_twice_and_no_bin_is_closed_twice(
+    rounds: list[tuple[int, int]], changes: list[tuple[int, Status]]
+) -> None:
+    bins, timeline, stored = branch(), Timeline(300), list[Bin]()
+    for at, status in sorted(changes, key=lambda pair: pair[0]):
+        bins.apply("m", at, status)
+        timeline.apply(at, status)
+    now = offset = 0
+    for pause, step in rounds:
+        now, offset = now + pause, offset + step
+        stored += bins.close(now, WALL + offset)
+    starts = [b.start for b in stored]
+    assert all(later == earlier + 900 for earlier, later in pairwise(starts))
+    assert sum(b.observed for b in stored) <= timeline.measure(-10_000, 100_000)[1]
+    assert all(b.observed <= 900 for b in stored)
