@@ -22,7 +22,7 @@ def judge(config: Config, found: Findings) -> None:
     for at, text, check in _texts(config):
         if text and (wrong := check(text)):
             found.add(at, *wrong)
-    for rule in (_branch, _store, _simulator, _serial, _machines, _sensors):
+    for rule in (_branch, _http, _store, _simulator, _serial, _machines, _sensors):
         rule(config, found)
 
 
@@ -69,6 +69,12 @@ def _branch(config: Config, found: Findings) -> None:
     at: Place = ("branch", "opening_hours")
     if config.branch.opening_hours == {} and not found.mistaken(at):
         found.add(at, "is closed on every day", "name the days, or leave it out for always open")
+
+
+def _http(config: Config, found: Findings) -> None:
+    if config.http.tls is not None and not found.mistaken(("http", "tls")):
+        hint = "put a proxy that speaks https in front, or remove it"
+        found.add(("http", "tls"), "cannot be served by this version", hint)
 
 
 def _store(config: Config, found: Findings) -> None:

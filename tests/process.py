@@ -98,6 +98,12 @@ class GatewayProcess:
         found: str = self.local(f"/machines/{machine}")["status"]
         return found
 
+    def wait_status(self, machine: str, status: str, within: float = 15) -> None:
+        end = time.monotonic() + within
+        while self.status(machine) != status:
+            assert time.monotonic() < end, self.local(f"/machines/{machine}")
+            time.sleep(0.02)
+
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()

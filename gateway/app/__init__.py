@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -218,9 +218,8 @@ class Gateway:
             self._config, self._sensors.hearings, self._sensors.decoders, self._clock
         )
 
-    def _show_samples(self, query: dict[str, str]) -> object:
-        after = int(query.get("after", self._samples.newest))
-        return report.samples_report(self._samples, after, query.get("sensor"), self._clock)
+    def _show_samples(self, query: Mapping[str, str]) -> object:
+        return report.samples_report(self._samples, query, self._clock)
 
     # --- the night ----------------------------------------------------------------------------
 

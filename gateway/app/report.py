@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from config.effective import sensors_of
 from config.sections import Config, Sensor
 from gateway.core.clock import Clock
+from gateway.core.errors import Fault, InvalidError
 from gateway.pipeline.judge import Hearing
 from gateway.ports.state import PortState
 from gateway.samples import Samples, Seen
@@ -38,9 +39,15 @@ def ports_report(states: Iterable[PortState], clock: Clock) -> list[dict[str, ob
     ]
 
 
-def samples_report(samples: Samples, after: int, sensor: str | None, clock: Clock) -> object:
-    """The samples that came after number `after`; ask again with `newest`."""
-    rows = [_seen(seen, clock) for seen in samples.after(after, sensor)]
+def samples_report(samples: Samples, query: Mapping[str, str], clock: Clock) -> object:
+    """The samples that came after number `after`, of one `sensor` or of all.
+
+    Ask again with `newest`. Raises InvalidError.
+    """
+    after = query.get("after", str(samples.newest))
+    if not (after.isascii() and after.isdigit()):
+        raise InvalidError([Fault("/after", "must be the number of a sample")])
+    rows = [_seen(seen, clock) for seen in samples.after(int(after), query.get("sensor"))]
     return {"newest": samples.newest, "samples": rows}
 
 

@@ -10,7 +10,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from tests.process import GatewayProcess, gateway, native_config
+from tests.process import gateway, native_config
 
 MESSAGES = 6000
 KILLS = 6
@@ -80,12 +80,12 @@ def test_what_waited_over_a_stop_is_late_and_the_status_right(
         process.wait_port_up()
         publisher.connect("127.0.0.1", process.broker_port())
         say(publisher, "m000", occupied=True, seq=1)
-        wait_for(process, "occupied")
+        process.wait_status("m000", "occupied")
         process.kill()
         say(publisher, "m000", occupied=False, seq=2)
         time.sleep(0.5)
         process.start()
-        wait_for(process, "free")
+        process.wait_status("m000", "free")
         assert process.local("/machines/m000")["cause"] == "late"
 
 
@@ -97,22 +97,15 @@ def test_a_leaning_goes_on_over_a_kill_and_frees_the_machine_at_the_right_time(
         process.wait_port_up()
         publisher.connect("127.0.0.1", process.broker_port())
         say(publisher, "m000", occupied=True, seq=1)
-        wait_for(process, "occupied")
+        process.wait_status("m000", "occupied")
         said_at = time.time()
         say(publisher, "m000", occupied=False, seq=2)
         time.sleep(1.5)
         process.kill()
         process.start()
         assert process.status("m000") == "occupied"
-        wait_for(process, "free")
+        process.wait_status("m000", "free")
         machine = process.local("/machines/m000")
         assert 5.9 < time.time() - said_at < 8
         assert abs(machine["lastChange"] - said_at) < 0.5
         assert machine["cause"] == "observed"
-
-
-def wait_for(process: GatewayProcess, status: str, within: float = 15) -> None:
-    end = time.monotonic() + within
-    while process.status("m000") != status:
-        assert time.monotonic() < end, process.local("/machines/m000")
-        time.sleep(0.02)
