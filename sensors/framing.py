@@ -1,7 +1,8 @@
 """Cutting streams into lines and frames: pure, bounded, whatever arrives."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 LENGTH = 2  # bytes of a frame's length field, little-endian
 
@@ -18,93 +19,76 @@ class Lines:
     def __len__(self) -> int:
         return len(self._rest)
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> list[bytes]:
         """The lines that are complete now, without their ends."""
         *whole, self._rest = (self._rest + data).split(b"\n")
-        for line in whole:
-            if self._skipping:
-                self._skipping = False
-            elif len(line) > self._longest:
-                self._dropped["line_too_long"] += 1
-            else:
-                yield line.rstrip(b"\r")
-        self._bound()
-
-    def _bound(self) -> None:
+        if whole and self._skipping:
+            del whole[0]
+            self._skipping = False
+        lines = [line.removesuffix(b"\r") for line in whole if len(line) <= self._longest]
+        self._dropped["line_too_long"] += len(whole) - len(lines)
         if self._skipping or len(self._rest) > self._longest:
-            if not self._skipping:
-                self._dropped["line_too_long"] += 1
-            self._skipping = True
-            self._rest = b""
+            self._dropped["line_too_long"] += not self._skipping
+            self._skipping, self._rest = True, b""
+        return lines
 
 
 class Frames:
     """Finds head, length, payload and tail in a stream, and its way again after noise.
 
     A rejected frame is searched for the next head from its second byte on, so that no good frame
-    behind or inside it is lost.
+    behind or inside it is lost. What waits is at most one frame.
     """
 
     def __init__(self, tails: Mapping[bytes, bytes], longest: int, dropped: Counter[str]) -> None:
-        """`tails`: head → its tail, heads all of one length; `longest` payload in bytes."""
+        """`tails`: head → its tail; `longest` payload in bytes."""
         self._tails = tails
-        self._head = len(next(iter(tails)))
+        self._heads = re.compile(b"|".join(map(re.escape, tails)))
         self._longest = longest
         self._dropped = dropped
-        self._buffer = bytearray()
+        self._rest = b""
         self._in_noise = False
 
     def __len__(self) -> int:
-        return len(self._buffer)
+        return len(self._rest)
 
-    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """(head, payload) of every frame that is complete now."""
-        self._buffer += data
-        while self._seek():
-            head = bytes(self._buffer[: self._head])
-            begin = self._head + LENGTH
-            size = int.from_bytes(self._buffer[self._head : begin], "little")
-            tail = self._tails[head]
-            end = begin + size
-            if size > self._longest:
-                self._reject("bad_length")
-            elif len(self._buffer) < end + len(tail):
-                return
-            elif self._buffer[end : end + len(tail)] != tail:
-                self._reject("bad_tail")
+        stream, place, frames = self._rest + data, 0, []
+        while found := self._heads.search(stream, place):
+            self._skip(found.start() - place)
+            place, begin = found.start(), found.end() + LENGTH
+            end = begin + int.from_bytes(stream[found.end() : begin], "little")
+            tail = self._tails[found[0]]
+            if end - begin > self._longest:
+                place = self._reject("bad_length", place)
+            elif len(stream) < end + len(tail):
+                break
+            elif not stream.startswith(tail, end):
+                place = self._reject("bad_tail", place)
             else:
-                payload = bytes(self._buffer[begin:end])
-                del self._buffer[: end + len(tail)]
-                self._in_noise = False
-                yield head, payload
-
-    def _seek(self) -> bool:
-        """Drop what stands before the next head; False until a head and a length are there."""
-        if bytes(self._buffer[: self._head]) in self._tails:
-            return len(self._buffer) >= self._head + LENGTH
-        places = [place for head in self._tails if (place := self._buffer.find(head)) >= 0]
-        if places:
-            self._skip(min(places))
+                frames.append((found[0], stream[begin:end]))
+                place, self._in_noise = end + len(tail), False
         else:
-            self._skip(len(self._buffer) - self._possible_head())
-        return bool(places) and len(self._buffer) >= self._head + LENGTH
+            end = len(stream) - self._half_head(stream[place:])
+            self._skip(end - place)
+            place = end
+        self._rest = stream[place:]
+        return frames
 
-    def _possible_head(self) -> int:
+    def _half_head(self, stream: bytes) -> int:
         """How many of the last bytes may be the beginning of a head."""
-        for size in range(min(self._head - 1, len(self._buffer)), 0, -1):
-            if any(head.startswith(self._buffer[-size:]) for head in self._tails):
-                return size
-        return 0
+        beginnings = (head[:size] for head in self._tails for size in range(1, len(head)))
+        return max((len(half) for half in beginnings if stream.endswith(half)), default=0)
 
     def _skip(self, count: int) -> None:
         """Noise between two good frames counts once."""
-        if count > 0:
-            if not self._in_noise:
-                self._dropped["noise"] += 1
+        if count > 0 and not self._in_noise:
+            self._dropped["noise"] += 1
             self._in_noise = True
-            del self._buffer[:count]
 
-    def _reject(self, reason: str) -> None:
+    def _reject(self, reason: str, place: int) -> int:
+        """Count, and go on behind the first byte of what looked like a frame."""
         self._dropped[reason] += 1
         self._in_noise = True
-        del self._buffer[:1]
+        return place + 1

@@ -125,11 +125,17 @@ def _packed(
     )
     for day, blob in rows:
         fields = _fields(blob)
-        for slot in range(SLOTS):
-            begin = day * DAY + slot * BIN_SECONDS
+        midnight = day * DAY
+        for slot in range(_slot(start - midnight), _slot(end - midnight)):
             occupied, observed, sessions, revision = fields[slot * FIELDS : (slot + 1) * FIELDS]
-            if revision and start <= begin < end:
+            if revision:
+                begin = midnight + slot * BIN_SECONDS
                 yield Bin(machine, begin, occupied / 10, observed / 10, sessions, revision - 1)
+
+
+def _slot(second: int) -> int:
+    """The first slot of a day that begins at that second of it, or after."""
+    return min(SLOTS, max(0, -(-second // BIN_SECONDS)))
 
 
 def _loose(

@@ -11,6 +11,7 @@ TAILS = {REPORT: bytes.fromhex("f8f7f6f5"), ACK: bytes.fromhex("04030201")}
 LONGEST = 64  # bytes of payload: engineering reports of nine gates have 35, acks up to 28
 ENGINEERING, BASIC, HEAD, TAIL = 0x01, 0x02, 0xAA, 0x55
 TARGET = struct.Struct("<BBBHBHBH")  # type, head, state, moving, still, detection
+HIGHEST_GATE = 8  # nine gates, 0.75 m each
 NAMES = ("moving_cm", "moving_energy", "still_cm", "still_energy", "detection_cm")
 MOVING, STILL, KNOWN_STATES = 1, 2, 3  # higher states speak of the radar's own calibration
 EVERY = 0.1  # seconds between two reports
@@ -68,8 +69,8 @@ def _strength(state: int, levels: dict[str, float]) -> float | None:
 
 
 def _add_gates(levels: dict[str, float], rest: bytes) -> bool:
-    """Energies by gate (0.75 m each); False when the report is shorter than it says."""
-    if len(rest) < 2:  # noqa: PLR2004  the two highest gates' numbers
+    """Energies by gate; False when the report is shorter than it says, or names no real gate."""
+    if len(rest) < 2 or max(rest[:2]) > HIGHEST_GATE:  # noqa: PLR2004  the highest gates' numbers
         return False
     moving, still = rest[0] + 1, rest[1] + 1
     if len(rest) < 2 + moving + still:

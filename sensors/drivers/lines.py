@@ -22,9 +22,10 @@ class LinesOptions(Options, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """The JSON form; the word is under any one of three keys, other keys are ignored."""
+    """The JSON form; channel and word may be under any one of their keys, others are ignored."""
 
-    id: int | str
+    id: Channel | None = None
+    channel: Channel | None = None
     value: bool | int | str | None = None
     occupied: bool | int | str | None = None
     active: bool | int | str | None = None
@@ -56,29 +57,28 @@ class LinesDecoder(Decoder):
             return None
         try:
             found = _line.decode(line) if line.startswith(b"{") else _parse(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
-            self.dropped["not_a_line"] += 1
-            return None
-        saying = _say(found)
-        if saying is None:
-            self.dropped["unknown_word"] += 1
-        return saying
+            channel = _channel(found)
+        except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
+            return self._drop("not_a_line")
+        if channel is None:
+            return self._drop("unknown_channel")
+        return _say(found, channel) or self._drop("unknown_word")
+
+    def _drop(self, reason: str) -> None:
+        self.dropped[reason] += 1
 
 
 def _parse(line: bytes) -> Line:
     """`id,value`; ValueError when it is not."""
-    name, comma, value = line.decode("ascii").partition(",")
+    name, comma, value = line.decode().partition(",")
     if not comma or not name.strip():
         raise ValueError
     return Line(name.strip(), value.strip())
 
 
-def _say(line: Line) -> Saying | None:
-    channel = _channel(line.id)
+def _say(line: Line, channel: Channel) -> Saying | None:
     said = (word for word in (line.value, line.occupied, line.active) if word is not None)
     word = str(next(said, "")).lower()
-    if channel is None:
-        return None
     if word in AVAILABILITY:
         return Availability(AVAILABILITY[word], channel)
     if word not in WORDS:
@@ -86,12 +86,15 @@ def _say(line: Line) -> Saying | None:
     return Sample(WORDS[word], battery=line.battery, signal=line.signal, channel=channel)
 
 
-def _channel(name: Channel) -> Channel | None:
+def _channel(line: Line) -> Channel | None:
     """A number where it is one; None for what no configuration could name."""
+    name = line.id if line.id is not None else line.channel
+    if name is None:
+        raise ValueError
     text = str(name)
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER:
         return int(text)
-    return text if text.isprintable() and len(text) <= LONGEST_NAME else None
+    return text if text.isprintable() and 0 < len(text) <= LONGEST_NAME else None
 
 
 DRIVER = driver("lines", "serial", "text lines with channels", LinesOptions, LinesDecoder)

@@ -1,5 +1,7 @@
 """Native sensors: SPEC's MQTT topics; they speak on change."""
 
+from typing import Annotated
+
 import msgspec
 
 from sensors.decoder import Decoder, Options, driver
@@ -16,11 +18,11 @@ class NativeOptions(Options, frozen=True):
 
 
 class Payload(msgspec.Struct, frozen=True, gc=False):
-    """The JSON form; other keys are ignored."""
+    """The JSON form; `occupied` may be one of the words too, other keys are ignored."""
 
-    occupied: bool
+    occupied: bool | int | str
     timestamp: float | None = None
-    seq: int | None = None
+    seq: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None  # as SQLite holds
 
 
 _payload = msgspec.json.Decoder(Payload)
@@ -41,14 +43,27 @@ class NativeDecoder(Decoder):
             return self._drop("unknown_word") if online is None else [Availability(online)]
         try:
             said = _payload.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             active = WORDS.get(data.strip().lower())
-            return self._drop("unknown_word") if active is None else [Sample(active)]
-        return [Sample(said.occupied, timestamp=said.timestamp, seq=said.seq)]
+            return self._unusable(error) if active is None else [Sample(active)]
+        active = _active(said.occupied)
+        if active is None:
+            return self._drop("wrong_value")
+        return [Sample(active, timestamp=said.timestamp, seq=said.seq)]
+
+    def _unusable(self, error: Exception) -> list[Saying]:
+        wrong = isinstance(error, msgspec.ValidationError)
+        return self._drop("wrong_value" if wrong else "unknown_word")
 
     def _drop(self, reason: str) -> list[Saying]:
         self.dropped[reason] += 1
         return []
+
+
+def _active(word: bool | int | str) -> bool | None:  # noqa: FBT001  the word itself
+    if isinstance(word, bool):
+        return word
+    return WORDS.get(str(word).lower().encode(errors="replace"))
 
 
 def topics(topic: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ MACHINES = 200
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def bench(short: bool) -> list[Row]:  # noqa: FBT001  as the frame calls it
+def bench(short: bool) -> list[Row]:
     """Messages a second, and CPU per message beside a paho client that does nothing."""
     count = 2000 if short else 20_000
     config = native_config(MACHINES, occupancy="busy_after = 0\nfree_after = 0")

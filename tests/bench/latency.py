@@ -15,7 +15,7 @@ RATE = 100  # messages a second
 UPDATE, NAME = b"event: machine_update", b'"machineId":"'  # what every message of a change holds
 
 
-def bench(short: bool) -> list[Row]:  # noqa: FBT001  as the frame calls it
+def bench(short: bool) -> list[Row]:
     """p50 and p99 of message → SSE client, beside the broker alone with one bare subscriber."""
     count = 200 if short else 3000
     config = native_config(

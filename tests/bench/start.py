@@ -15,7 +15,7 @@ MACHINES = 100
 IMPORTS = "import aiohttp.web, paho.mqtt.client, sqlite_utils, click, msgspec"
 
 
-def bench(short: bool) -> list[Row]:  # noqa: FBT001  as the frame calls it
+def bench(short: bool) -> list[Row]:
     """Seconds from the start of the process to ready, and its resident memory then."""
     runs = 1 if short else 7
     config = native_config(MACHINES, occupancy="").replace(

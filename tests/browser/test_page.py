@@ -12,8 +12,8 @@ pytest.importorskip("playwright", reason="playwright is not installed: pip insta
 from playwright.async_api import Locator, Page, ViewportSize, async_playwright, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
-from memory_model import MemoryModel
-from served import Served, serving
+from tests.integration.memory_model import MemoryModel
+from tests.integration.served import Served, serving
 
 from gateway.core.events import Cause, Status
 

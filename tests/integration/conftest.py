@@ -22,7 +22,7 @@ Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 async def _until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(8):
-        while not condition():  # noqa: ASYNC110  conditions of threads and files ring no bell
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -41,7 +41,7 @@ class MemoryModel:
         """Commit one event and take it in; publishing it is the test's."""
         now = time.time()
         seq = len(self.log) + 1
-        event = Event(seq, self.epoch, machine, status, Cause.OBSERVED, now, now - 1, True, None)  # noqa: FBT003  a live one
+        event = Event(seq, self.epoch, machine, status, Cause.OBSERVED, now, now - 1, True, None)
         self.log.append(event)
         if machine in self.views:
             self.views[machine] = replace(
@@ -70,7 +70,7 @@ class MemoryModel:
         names = dict.fromkeys(view.category for view in self.views.values())
         counts = tuple(CategoryView(name, name.title(), self._counts(name)) for name in names)
         zone = "Asia/Hong_Kong"
-        return BranchView(GYM, "Central", 22.2819, 114.1582, zone, True, "local", self.now, counts)  # noqa: FBT003  it is open
+        return BranchView(GYM, "Central", 22.2819, 114.1582, zone, True, "local", self.now, counts)
 
     def category(self, gym: str, category: str) -> tuple[MachineView, ...]:
         self.branch(gym)

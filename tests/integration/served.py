@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from memory_model import GYM, MemoryModel
+from tests.integration.memory_model import GYM, MemoryModel
 
 from config.sections import Branch, Config, Http, Limits
 from gateway.api.health import Health
@@ -153,7 +153,7 @@ async def raw(port: int, request: bytes) -> bytes:
 async def settled(condition: Callable[[], object]) -> None:
     """Wait until it holds."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110  nobody sets an event for it
+        while not condition():
             await asyncio.sleep(0.01)
 
 

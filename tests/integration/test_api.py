@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from memory_model import GYM, NOW
-from served import Served, serving
+from tests.integration.memory_model import GYM, NOW
+from tests.integration.served import Served, serving
 
 from gateway.core.events import Status
 

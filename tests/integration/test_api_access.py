@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from served import Served, raw, serving
+from tests.integration.served import Served, raw, serving
 
 from gateway.api.health import Health
 from gateway.api.listeners import listen_locally, listen_tcp

@@ -6,8 +6,8 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
-from memory_model import GYM
-from served import Served, raw, serving
+from tests.integration.memory_model import GYM
+from tests.integration.served import Served, raw, serving
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from conftest import Speaker, Until
+from tests.integration.conftest import Speaker, Until
 from paho.mqtt import MQTTException, publish
 from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
@@ -212,7 +212,7 @@ async def test_a_sensor_without_a_name_writes_only_what_sensors_say(
     speaker: Speaker,
     until: Until,
     topic: str,
-    passes: bool,  # noqa: FBT001  a row of the table
+    passes: bool,
 ) -> None:
     client = connect(broker, named=True)
     client.subscribe("#", 1)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from conftest import Speaker, Until, Watch
+from tests.integration.conftest import Speaker, Until, Watch
 
 from gateway.inbox import Delivery, Inbox, Item, PortBack, PortLost
 from gateway.ports.broker import Broker

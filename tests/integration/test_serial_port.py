@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import serial
 import serial.rfc2217
-from conftest import Plug, Until
+from tests.integration.conftest import Plug, Until
 
 from config.sections import Serial
 from gateway.inbox import Delivery, Inbox, Item, PortBack, PortLost

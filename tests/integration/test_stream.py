@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from memory_model import GYM
-from served import MACHINES, Served, raw, serving, settled, viewers
+from tests.integration.memory_model import GYM
+from tests.integration.served import MACHINES, Served, raw, serving, settled, viewers
 
 from gateway.core.events import Status
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from memory_model import MemoryModel
-from served import MACHINES, Served, serving, settled, viewers
+from tests.integration.memory_model import MemoryModel
+from tests.integration.served import MACHINES, Served, serving, settled, viewers
 
 from gateway.core.events import Status
 

@@ -10,7 +10,7 @@ from gateway.readmodel import Snapshot
 
 
 def event(seq: int) -> Event:
-    return Event(seq, "e", "m", Status.FREE, Cause.OBSERVED, 1.0, 1.0, True, None)  # noqa: FBT003  a live one
+    return Event(seq, "e", "m", Status.FREE, Cause.OBSERVED, 1.0, 1.0, True, None)
 
 
 async def test_a_flood_is_gathered_up_to_a_bound() -> None:

@@ -17,7 +17,7 @@ VIEW = MachineView(
     last_change=1634567850.0,
     metadata={},
 )
-EVENT = Event(7, "e", "leg-press-01", Status.OCCUPIED, Cause.LATE, 5.0, 4.0, False, 3)  # noqa: FBT003  a late one
+EVENT = Event(7, "e", "leg-press-01", Status.OCCUPIED, Cause.LATE, 5.0, 4.0, False, 3)
 
 
 def test_a_machine_as_it_stands_is_the_one_message() -> None:

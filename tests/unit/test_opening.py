@@ -36,7 +36,7 @@ def opening(
         ("2026-11-23 23:00", False),
     ],
 )
-def test_it_is_open_from_the_first_moment_to_before_the_last(moment: str, is_open: bool) -> None:  # noqa: FBT001  a parameter
+def test_it_is_open_from_the_first_moment_to_before_the_last(moment: str, is_open: bool) -> None:
     assert opening(EVERY_DAY).is_open(at(moment)) is is_open
 
 

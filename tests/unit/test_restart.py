@@ -206,7 +206,7 @@ def test_a_sensor_that_was_offline_is_offline_after_a_restart() -> None:
 
 
 @pytest.mark.parametrize("same_boot", [True, False])
-def test_a_sensor_s_number_survives_and_drops_dup_at_or_below_it(same_boot: bool) -> None:  # noqa: FBT001  a parameter
+def test_a_sensor_s_number_survives_and_drops_dup_at_or_below_it(same_boot: bool) -> None:
     start = Start(held=HELD, same_boot=same_boot)
     start.hear(1001, active=True, seq=7, dup=True)
     assert start.hearing.remarks["repeated"] == 1

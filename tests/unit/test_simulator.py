@@ -210,7 +210,7 @@ def test_text_lines_decode_to_the_moves() -> None:
 @pytest.mark.parametrize(
     ("active", "truth", "seen"), [(True, True, True), (False, True, True), (False, False, False)]
 )
-def test_radar_reports_decode_to_the_truth(active: bool, truth: bool, seen: bool) -> None:  # noqa: FBT001  a table of cases
+def test_radar_reports_decode_to_the_truth(active: bool, truth: bool, seen: bool) -> None:
     radar, decoder = Radar("m-01", "r", seed=1), catalog.load("ld2410").decoder({})
     moves = {"m-01": move(active=active, truth=truth)}
     data = b"".join(radar.speak(n / 10, moves) for n in range(36_000))

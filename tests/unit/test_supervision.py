@@ -65,7 +65,7 @@ async def test_the_watchdog_is_fed_only_while_all_parts_move(
     path, moved = tmp_path / "notify", [True, False, True]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(path))
-        systemd.setblocking(False)  # noqa: FBT003  socket's own signature
+        systemd.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         monkeypatch.setenv("WATCHDOG_USEC", "20000")
 
