@@ -26,10 +26,12 @@ class Lines:
             del whole[0]
             self._skipping = False
         lines = [line.removesuffix(b"\r") for line in whole if len(line) <= self._longest]
-        self._dropped["line_too_long"] += len(whole) - len(lines)
+        too_long = len(whole) - len(lines)
         if self._skipping or len(self._rest) > self._longest:
-            self._dropped["line_too_long"] += not self._skipping
+            too_long += not self._skipping
             self._skipping, self._rest = True, b""
+        if too_long:
+            self._dropped["line_too_long"] += too_long
         return lines
 
 

@@ -77,7 +77,7 @@ class Gateway:
             self._clock.monotonic(),
             past.next_bin,
         )
-        restart.rebuild(past, self._bins, self._clock)
+        restart.rebuild(past, self._bins)
         self._writer = Writer(
             {
                 HISTORY: File(self._history.conn, self._history.path),
@@ -177,7 +177,7 @@ class Gateway:
         changes = dated(self._first_changes, self._clock)
         events = await self._recorder.record(changes, {}, alive=True)
         for change in self._first_changes:
-            self._bins.apply(change.machine, change.at, change.status)
+            self._bins.take(change)
         self._publish(events)
 
     def _removed_machines(self, conn: sqlite3.Connection) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ class Ports:
         self._broker = _broker(config, sensors) if config.mqtt.url == EMBEDDED else None
         self._serial = list(_serial_ports(config, sensors, inbox))
         self._mqtt: MqttPort | None = None
+        self._people = asyncio.Event()
         self._greet: list[Callable[[], None]] = []
 
     def start(self, tasks: asyncio.TaskGroup) -> list["asyncio.Task[None]"]:
@@ -55,7 +57,7 @@ class Ports:
             PortLost("mqtt", frozenset(self._sensors.decoders), self._clock.monotonic())
         )
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [("mqtt", self._run_mqtt)]
-        parts += [(port.state().id, port.run) for port in self._serial]
+        parts += [(port.state().id, partial(self._run_line, port)) for port in self._serial]
         return [tasks.create_task(self._supervisor.keep(*part), name=part[0]) for part in parts]
 
     async def stop(self) -> None:
@@ -87,6 +89,12 @@ class Ports:
     def _publish(self, topic: str, payload: bytes, *, retain: bool) -> object:
         return self._mqtt is not None and self._mqtt.publish(topic, payload, retain=retain)
 
+    async def _run_line(self, port: "SerialPort") -> None:
+        """Simulated people plug their lines in first."""
+        if self._config.simulator is not None:
+            await self._people.wait()
+        await port.run()
+
     async def _run_mqtt(self) -> None:
         """The broker first, then who speaks through it."""
         url, user, password = await self._broker_address()
@@ -116,7 +124,9 @@ class Ports:
         while mqtt.state().state != "up":  # noqa: ASYNC110  a port has no event; once, for ms
             await asyncio.sleep(BROKER_SETTLES)
         credentials = (user, password) if user and password else None
-        await Simulation(self._config, url, credentials, self._clock).run()
+        simulation = Simulation(self._config, url, credentials, self._clock)
+        simulation.on_moves = lambda _moves: self._people.set()
+        await simulation.run()
 
     async def _broker_address(self) -> tuple[str, str | None, str | None]:
         """(url, user, password), once an embedded broker runs."""

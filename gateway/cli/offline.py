@@ -17,6 +17,8 @@ from sensors.decoder import Decoder
 from sensors.sample import Availability, Sample
 
 Command = TypeVar("Command", bound=Callable[..., object])
+Told = Mapping[str, object]
+SECONDS = click.FloatRange(min=0)
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
 
 
@@ -47,7 +49,7 @@ def decode(
     Examples:
       gateway decode ld2410 capture.jsonl --json
       gateway decode lines recorded.bin --raw --option repeats_every=5
-      mosquitto_sub -t 'gyms/#' -F '{"topic":"%t","payload":"%p"}' | gateway decode native -
+      mosquitto_sub -t 'gyms/#' -F %j | gateway decode native -
     """  # noqa: D301  \b is click's mark for lines that stay as they are
     decoder = _maker(driver, options)()
     for piece in _read(file, raw=raw):
@@ -57,9 +59,9 @@ def decode(
 
 @click.command()
 @_common
-@click.option("--busy-after", default=5.0, show_default=True, help="Seconds.")
-@click.option("--free-after", default=90.0, show_default=True, help="Seconds.")
-@click.option("--stale-after", default=300.0, show_default=True, help="Seconds.")
+@click.option("--busy-after", type=SECONDS, default=5.0, show_default=True, help="Seconds.")
+@click.option("--free-after", type=SECONDS, default=90.0, show_default=True, help="Seconds.")
+@click.option("--stale-after", type=SECONDS, default=300.0, show_default=True, help="Seconds.")
 def replay(
     driver: str,
     file: BinaryIO,
@@ -116,9 +118,9 @@ def _option(text: str) -> tuple[str, object]:
 
 def _read(file: BinaryIO, *, raw: bool) -> Iterator[Piece]:
     try:
-        yield from raw_pieces(file.read()) if raw else pieces(file)
+        yield from raw_pieces(file) if raw else pieces(file)
     except RecordingError as error:
-        click.echo(f"{file.name}: {error}", err=True)
+        click.echo(f"Error: {error}", err=True)
         sys.exit(1)
 
 
@@ -134,25 +136,22 @@ def _decoded(decoder: Decoder, piece: Piece) -> dict[str, object]:
     }
 
 
-def _for_people(told: Mapping[str, object]) -> str:
+def _for_people(told: Told) -> str:
     samples = told["samples"]
     assert isinstance(samples, list)
-    words = [_words(sample) for sample in samples] or ["-"]
-    return f"{told['line']:>6}  {'; '.join(words)}{_remarks(told)}"
+    words = "; ".join(map(_words, samples)) or "-"
+    online = "" if told["available"] is None else "  online" if told["available"] else "  offline"
+    dropped = f"  dropped {told['dropped']}" if told["dropped"] else ""
+    return f"{told['line']:>6}  {words}{online}{dropped}"
 
 
-def _words(sample: Mapping[str, object]) -> str:
-    word = {True: "active", False: "still", None: "-"}[sample["active"]]  # type: ignore[index]
+def _words(sample: Told) -> str:
+    word = "-" if sample["active"] is None else "active" if sample["active"] else "inactive"
     strength = "" if sample["strength"] is None else f" {sample['strength']} {sample['unit']}"
     return f"channel {sample['channel']} {word}{strength}"
 
 
-def _remarks(told: Mapping[str, object]) -> str:
-    available = {True: "  online", False: "  offline", None: ""}[told["available"]]  # type: ignore[index]
-    return available + (f"  dropped {told['dropped']}" if told["dropped"] else "")
-
-
-def _change_for_people(told: Mapping[str, object]) -> str:
+def _change_for_people(told: Told) -> str:
     since = f"since {told['lastChange']}"
     return (
         f"{told['at']:>14}  channel {told['channel']}  {told['status']} ({told['cause']}) {since}"

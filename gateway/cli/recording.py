@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from math import inf, isfinite
+from typing import BinaryIO
 
 RAW_PIECE = 4096  # bytes of a raw file decoded at once
 
@@ -38,10 +41,10 @@ def pieces(lines: Iterable[bytes]) -> Iterator[Piece]:
             yield Piece(number, data, str(fields.get("topic", "")), before)
 
 
-def raw_pieces(data: bytes) -> Iterator[Piece]:
+def raw_pieces(file: BinaryIO) -> Iterator[Piece]:
     """A raw file in pieces."""
-    for number, start in enumerate(range(0, len(data), RAW_PIECE), 1):
-        yield Piece(number, data[start : start + RAW_PIECE], "", None)
+    for number, data in enumerate(iter(partial(file.read, RAW_PIECE), b""), 1):
+        yield Piece(number, data, "", None)
 
 
 def _fields(number: int, line: bytes) -> Mapping[str, object]:
@@ -49,7 +52,7 @@ def _fields(number: int, line: bytes) -> Mapping[str, object]:
         return {}
     try:
         fields = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordingError(f"line {number} is not JSON ({error}); for bytes use --raw") from None
     if not isinstance(fields, dict):
         raise RecordingError(f"line {number} is no JSON object: {line[:40]!r}")
@@ -66,16 +69,17 @@ def _data(number: int, fields: Mapping[str, object]) -> bytes | None:
     if "payload" not in fields:
         return None
     payload = fields["payload"]
-    return (payload if isinstance(payload, str) else json.dumps(payload)).encode()
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    return text.encode(errors="surrogatepass")  # half a character is the driver's to drop
 
 
 def _moment(number: int, fields: Mapping[str, object]) -> float | None:
     """`t_ms`, else `received` as epoch seconds or ISO text (UTC where it names no zone)."""
     t_ms, received = fields.get("t_ms"), fields.get("received")
     if isinstance(t_ms, int | float):
-        return t_ms / 1000
+        return _finite(number, "t_ms", t_ms) / 1000
     if isinstance(received, int | float):
-        return float(received)
+        return _finite(number, "received", received)
     if not isinstance(received, str):
         return None
     try:
@@ -83,3 +87,13 @@ def _moment(number: int, fields: Mapping[str, object]) -> float | None:
     except ValueError:
         raise RecordingError(f"line {number}: `received` is no time: {received!r}") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _finite(number: int, key: str, value: float) -> float:
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = inf
+    if not isfinite(seconds):
+        raise RecordingError(f"line {number}: `{key}` is no time")
+    return seconds

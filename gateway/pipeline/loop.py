@@ -79,7 +79,7 @@ class Pipeline:
 
     def _tell(self, batch: Batch, events: Sequence[Event]) -> None:
         for change in batch.changes:
-            self._bins.apply(change.machine, change.at, change.status)
+            self._bins.take(change)
         if events:
             self._publish(events)
 

@@ -41,7 +41,7 @@ def resume(
     return changes
 
 
-def rebuild(past: Past, bins: Bins, _clock: Clock) -> None:
+def rebuild(past: Past, bins: Bins) -> None:
     """Lay the stored events of the bins that are not closed yet on the timelines.
 
     From the last sign of life on nothing was seen, until a change says more.

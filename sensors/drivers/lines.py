@@ -49,23 +49,22 @@ class LinesDecoder(Decoder):
 
     def feed(self, data: bytes, topic: str = "") -> list[Saying]:  # noqa: ARG002  a line has none
         """Take the next bytes of the line."""
-        said = [self._saying(line.strip()) for line in self._lines.feed(data)]
-        return [saying for saying in said if saying is not None]
+        lines = (line.strip() for line in self._lines.feed(data))
+        said = [_read(line) for line in lines if line and not line.startswith(b"#")]
+        self.dropped.update(reason for reason in said if isinstance(reason, str))
+        return [saying for saying in said if not isinstance(saying, str)]
 
-    def _saying(self, line: bytes) -> Saying | None:
-        if not line or line.startswith(b"#"):
-            return None
-        try:
-            found = _line.decode(line) if line.startswith(b"{") else _parse(line)
-            channel = _channel(found)
-        except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
-            return self._drop("not_a_line")
-        if channel is None:
-            return self._drop("unknown_channel")
-        return _say(found, channel) or self._drop("unknown_word")
 
-    def _drop(self, reason: str) -> None:
-        self.dropped[reason] += 1
+def _read(text: bytes) -> Saying | str:
+    """What the line says, or the reason why it cannot be used."""
+    try:
+        line = _line.decode(text) if text.startswith(b"{") else _parse(text)
+        channel = _channel(line)
+    except (ValueError, RecursionError):  # msgspec's and Unicode's errors are ValueErrors
+        return "not_a_line"
+    if channel is None:
+        return "unknown_channel"
+    return _say(line, channel) or "unknown_word"
 
 
 def _parse(line: bytes) -> Line:
@@ -73,7 +72,7 @@ def _parse(line: bytes) -> Line:
     name, comma, value = line.decode().partition(",")
     if not comma or not name.strip():
         raise ValueError
-    return Line(name.strip(), value.strip())
+    return Line(id=name.strip(), value=value.strip())
 
 
 def _say(line: Line, channel: Channel) -> Saying | None:

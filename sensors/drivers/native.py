@@ -63,7 +63,7 @@ class NativeDecoder(Decoder):
 def _active(word: bool | int | str) -> bool | None:  # noqa: FBT001  the word itself
     if isinstance(word, bool):
         return word
-    return WORDS.get(str(word).lower().encode(errors="replace"))
+    return WORDS.get(str(word).lower().encode())
 
 
 def topics(topic: str) -> tuple[str, ...]:

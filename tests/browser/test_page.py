@@ -12,10 +12,9 @@ pytest.importorskip("playwright", reason="playwright is not installed: pip insta
 from playwright.async_api import Locator, Page, ViewportSize, async_playwright, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+from gateway.core.events import Cause, Status
 from tests.integration.memory_model import MemoryModel
 from tests.integration.served import Served, serving
-
-from gateway.core.events import Cause, Status
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = [

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from tests.integration.memory_model import GYM, MemoryModel
 
 from config.sections import Branch, Config, Http, Limits
 from gateway.api.health import Health
@@ -20,6 +19,7 @@ from gateway.api.server import Server
 from gateway.api.viewer import Viewer
 from gateway.bus import Bus
 from gateway.core.events import Event, Status
+from tests.integration.memory_model import GYM, MemoryModel
 
 MACHINES = (
     ("leg-press-01", "legs"),

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.integration.memory_model import GYM, NOW
-from tests.integration.served import Served, serving
 
 from gateway.core.events import Status
+from tests.integration.memory_model import GYM, NOW
+from tests.integration.served import Served, serving
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from tests.integration.served import Served, raw, serving
 
 from gateway.api.health import Health
 from gateway.api.listeners import listen_locally, listen_tcp
+from tests.integration.served import Served, raw, serving
 
 HEADERS = (
     "X-Request-Id",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
+
 from tests.integration.memory_model import GYM
 from tests.integration.served import Served, raw, serving
 

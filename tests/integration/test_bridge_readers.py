@@ -1,4 +1,4 @@
-"""The readers: read-only, of what is committed, each read of one state, a bounded number waiting."""
+"""The readers: read-only, of what is committed, of one state each, a bounded number waiting."""
 
 import asyncio
 import sqlite3

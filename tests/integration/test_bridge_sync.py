@@ -35,7 +35,7 @@ def synced(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, s
     real = os.fsync
 
     def fsync(descriptor: int) -> None:
-        seen.append((clock.now, Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+        seen.append((clock.now, Path(f"/proc/self/fd/{descriptor}").readlink().name))
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)

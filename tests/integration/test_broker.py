@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import Speaker, Until
 from paho.mqtt import MQTTException, publish
 from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
@@ -21,6 +20,7 @@ from gateway.ports.addresses import free_port
 from gateway.ports.broker import Broker
 from gateway.ports.child import command_of
 from gateway.ports.mosquitto import BrokerError, find
+from tests.integration.conftest import Speaker, Until
 
 STATUS = "gyms/g/machines/m/status"
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from tests.integration.conftest import Speaker, Until, Watch
 
 from gateway.inbox import Delivery, Inbox, Item, PortBack, PortLost
 from gateway.ports.broker import Broker
@@ -16,6 +15,7 @@ from gateway.ports.mqtt_client import client_id
 from gateway.ports.mqtt_port import Feed, MqttPort
 from sensors.decoder import Decoder
 from sensors.sample import Availability, Sample, Saying
+from tests.integration.conftest import Speaker, Until, Watch
 
 TOPIC = "gyms/g/machines/m/occupancy"
 AVAILABILITY = "gyms/g/machines/m/availability"

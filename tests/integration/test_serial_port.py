@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import serial
 import serial.rfc2217
-from tests.integration.conftest import Plug, Until
 
 from config.sections import Serial
 from gateway.inbox import Delivery, Inbox, Item, PortBack, PortLost
@@ -19,6 +18,7 @@ from gateway.ports.serial_port import SerialPort
 from sensors import catalog
 from sensors.decoder import Decoder, Options, driver
 from sensors.sample import Sample, Saying
+from tests.integration.conftest import Plug, Until
 
 
 class Letters(Decoder):

@@ -47,8 +47,8 @@ def test_a_new_file_has_no_past(path: Path) -> None:
     with opened(path) as store:
         past = store.file.past
         assert (past.alive, past.next_bin, past.same_boot) == (None, None, False)
-        assert past.standings == past.before_tail == past.held == past.seqs == {}
-        assert past.tail == []
+        assert (past.standings, past.before_tail, past.tail) == ({}, {}, [])
+        assert (past.held, past.seqs) == ({}, {})
 
 
 @pytest.mark.parametrize("snapshot_after", [0, 1, 150, 300])

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.integration.memory_model import GYM
-from tests.integration.served import MACHINES, Served, raw, serving, settled, viewers
 
 from gateway.core.events import Status
+from tests.integration.memory_model import GYM
+from tests.integration.served import MACHINES, Served, raw, serving, settled, viewers
 
 
 @pytest.fixture

@@ -9,10 +9,20 @@ from itertools import pairwise
 from unittest.mock import Mock
 
 import pytest
-from tests.integration.served import MACHINES, PATIENCE, Served, fall_behind, raw, serving, settled, unread, viewers
 
 from config.sections import Limits
 from gateway.messages import encode_event
+from tests.integration.served import (
+    MACHINES,
+    PATIENCE,
+    Served,
+    fall_behind,
+    raw,
+    serving,
+    settled,
+    unread,
+    viewers,
+)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from tests.integration.memory_model import MemoryModel
-from tests.integration.served import MACHINES, Served, serving, settled, viewers
 
 from gateway.core.events import Status
+from tests.integration.memory_model import MemoryModel
+from tests.integration.served import MACHINES, Served, serving, settled, viewers
 
 
 @pytest.fixture

@@ -1,27 +1,11 @@
 """Bins: closed by the clock, corrected by late words, whole whatever the wall clock does."""
 
-from itertools import pairwise
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.core.bins import MAX_AT_ONCE, MAX_POINTS, REACH, Bin, Bins, Timeline, bin_of
+from gateway.core.bins import MAX_AT_ONCE, REACH, Bin, Bins, bin_of
 from gateway.core.events import Cause, Change, Status
+from tests.unit.binned import GRACE, WALL, branch, numbers
 from tests.unit.knowing import FREE, OBSERVED, OCCUPIED, PORT_DOWN, RESTORED, UNKNOWN
-
-WALL = 1_800_000_000  # a quarter hour begins here, at 0 of the monotonic clock
-GRACE = 150.0  # free_after 90 s + 60 s
-STATUSES = st.sampled_from(list(Status))
-
-
-def branch(*, began: float = 0, next_start: int | None = WALL) -> Bins:
-    return Bins({"m": 300}, GRACE, began, next_start)
-
-
-def numbers(bins: list[Bin]) -> list[tuple[int, float, float, int, int]]:
-    """(which quarter hour, occupied, observed, sessions, revision)."""
-    return [((b.start - WALL) // 900, b.occupied, b.observed, b.sessions, b.revision) for b in bins]
 
 
 def change(at: float, status: Status, cause: Cause = OBSERVED, decided: float = 0) -> Change:
@@ -210,119 +194,3 @@ def test_at_the_very_begin_of_a_quarter_hour_its_bin_is_open_and_empty() -> None
 
 def test_at_most_96_open_bins_are_read() -> None:
     assert len(branch().open("m", 200 * 900, WALL)) == MAX_AT_ONCE
-
-
-# --- the wall clock ---------------------------------------------------------------------------
-
-
-def test_a_step_forward_counts_no_moment_twice() -> None:
-    bins = branch()
-    bins.apply("m", 0, OCCUPIED)
-    bins.close(1050, WALL)  # one bin, then the wall jumps an hour
-    stepped = bins.close(2000, WALL + 3600)
-    assert sum(b.occupied for b in stepped) == pytest.approx(5400 - 3600 - 900)
-    assert [b.start for b in stepped] == [WALL + 900 * n for n in range(1, 6)]
-    assert not any(b.sessions for b in stepped)
-
-
-def test_a_step_back_closes_no_bin_twice() -> None:
-    bins = branch()
-    bins.apply("m", 0, OCCUPIED)
-    bins.close(4650, WALL)
-    assert bins.close(4700, WALL - 3600) == []
-    later = bins.close(4650 + 3600 + 900, WALL - 3600)
-    assert [(b.start, b.occupied) for b in later] == [(WALL + 4500, 900)]
-
-
-def test_bins_stored_by_a_clock_far_ahead_are_written_again() -> None:
-    bins = branch(next_start=WALL + int(REACH) + 3600)
-    bins.apply("m", 0, FREE)
-    assert bins.close(100, WALL) == []
-    assert numbers(bins.close(1050, WALL)) == [(0, 0, 900, 0, 0)]
-
-
-def test_48_h_of_unsynchronised_bins_wait_in_memory() -> None:
-    bins = branch(next_start=None)
-    for hour in range(48):
-        bins.apply("m", hour * 3600, OCCUPIED)
-        bins.apply("m", hour * 3600 + 1800, FREE)
-        bins.forget(hour * 3600)
-    now = 48 * 3600 + GRACE
-    stored = [b for _ in range(3) for b in bins.close(now, WALL)]
-    assert len(stored) == 192
-    assert sum(b.occupied for b in stored) == 24 * 3600
-    assert sum(b.observed for b in stored) == 48 * 3600
-    assert all(b.revision == 0 for b in stored)
-
-
-def test_what_an_earlier_boot_said_is_laid_in_front_once_time_is_known() -> None:
-    bins = branch(began=10)
-    bins.remember("m", WALL + 100, OCCUPIED)
-    bins.remember("m", WALL + 500, UNKNOWN)
-    bins.apply("m", 10, FREE)
-    assert numbers(bins.close(1060, WALL + 890)) == [
-        (0, 400, 400, 1, 0),
-        (1, 0, 900, 0, 0),
-    ]
-
-
-# --- bounds and invariants --------------------------------------------------------------------
-
-
-def test_a_timeline_is_bounded() -> None:
-    timeline = Timeline(300)
-    for at in range(3 * MAX_POINTS):
-        timeline.apply(at, (FREE, OCCUPIED)[at % 2])
-    assert timeline.measure(0, 3 * MAX_POINTS)[1] == MAX_POINTS
-
-
-def test_a_timeline_forgets_what_is_older_but_not_the_status_of_then() -> None:
-    timeline = Timeline(300)
-    for at, status in ((0, FREE), (10, OCCUPIED), (20, FREE)):
-        timeline.apply(at, status)
-    timeline.forget(15)
-    assert timeline.measure(15, 30) == (5, 15, 0)
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 9000), STATUSES), max_size=30),
-    st.lists(st.integers(1, 2000), min_size=1, max_size=12),
-)
-def test_the_sum_over_all_bins_is_the_timeline_s_total(
-    changes: list[tuple[int, Status]], rounds: list[int]
-) -> None:
-    bins, timeline, stored = branch(), Timeline(300), dict[int, Bin]()
-    now = 0
-    for number, pause in enumerate([*rounds, 20_000]):
-        for at, status in changes[number :: len(rounds)]:
-            bins.apply("m", at, status)
-            timeline.apply(at, status)
-        now += pause
-        stored.update((b.start, b) for b in bins.close(now, WALL))
-    end = float(len(stored) * 900)
-    occupied, observed, sessions = timeline.measure(0, end)
-    assert sum(b.occupied for b in stored.values()) == occupied
-    assert sum(b.observed for b in stored.values()) == observed
-    assert sum(b.sessions for b in stored.values()) == sessions
-    assert all(0 <= b.occupied <= b.observed <= 900 for b in stored.values())
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 3000), st.integers(-4000, 4000)), min_size=1, max_size=10),
-    st.lists(st.tuples(st.integers(0, 9000), STATUSES), max_size=12),
-)
-def test_whatever_the_wall_clock_does_no_moment_counts_twice_and_no_bin_is_closed_twice(
-    rounds: list[tuple[int, int]], changes: list[tuple[int, Status]]
-) -> None:
-    bins, timeline, stored = branch(), Timeline(300), list[Bin]()
-    for at, status in sorted(changes, key=lambda pair: pair[0]):
-        bins.apply("m", at, status)
-        timeline.apply(at, status)
-    now = offset = 0
-    for pause, step in rounds:
-        now, offset = now + pause, offset + step
-        stored += bins.close(now, WALL + offset)
-    starts = [b.start for b in stored]
-    assert all(later == earlier + 900 for earlier, later in pairwise(starts))
-    assert sum(b.observed for b in stored) <= timeline.measure(-10_000, 100_000)[1]
-    assert all(b.observed <= 900 for b in stored)

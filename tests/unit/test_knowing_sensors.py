@@ -79,6 +79,13 @@ def test_silence_over_three_periods_freezes_a_trend() -> None:
     assert story.off(110).last == (FREE, OBSERVED, 20)  # the 10 s of silence do not count
 
 
+def test_a_trend_frozen_for_longer_than_it_lasted_is_not_dated_into_the_silence() -> None:
+    story = Story(RADAR).every_second(0, 9, active=True).every_second(10, 20, active=False)
+    story.every_second(60, 139, active=False)  # 10 s before and 79 s after the silence
+    assert story.told == [(OCCUPIED, OBSERVED, 0)]
+    assert story.off(140).last == (FREE, OBSERVED, 60)
+
+
 def test_three_periods_of_silence_are_not_over_three_periods() -> None:
     story = Story(RADAR).every_second(0, 9, active=True).every_second(10, 97, active=False)
     assert story.tick(99.9).status is OCCUPIED

@@ -228,7 +228,7 @@ def test_a_lower_number_that_is_no_dup_means_that_the_sensor_restarted() -> None
 def closed(past: Past, clock: FakeClock, changes: list[Change], until: float) -> list[float]:
     """Observed seconds of every bin from WALL on that is closed at `until` (monotonic)."""
     bins = Bins({"m": 300}, 60, clock.now, int(WALL))
-    rebuild(past, bins, clock)
+    rebuild(past, bins)
     for change in changes:
         bins.take(change)
     return [b.observed for b in bins.close(until, clock.offset)]
@@ -255,7 +255,7 @@ def test_a_boot_whose_clock_stood_still_finds_its_downtime_once_time_is_known() 
     start = Start(same_boot=False, since=100, clock=clock)
     clock.offset = WALL + 3590
     bins = Bins({"m": 300}, 60, clock.now, int(WALL))
-    rebuild(start.past(), bins, FakeClock(now=10, offset=WALL + 990, synchronised=False))
+    rebuild(start.past(), bins)
     for change in start.changes:
         bins.take(change)
     assert [b.observed for b in bins.close(70, clock.offset)] == [800, 90, 0, 0]
@@ -266,7 +266,7 @@ def test_events_since_the_oldest_open_bin_are_laid_again() -> None:
     freed = Event(5, "e", "m", FREE, OBSERVED, WALL + 690, WALL + 600, live=True, sensor_seq=None)
     past = replace(start.past(), tail=[(freed, 600.0)])
     bins = Bins({"m": 300}, 60, 1000, int(WALL))
-    rebuild(past, bins, start.clock)
+    rebuild(past, bins)
     (done,) = bins.close(960, WALL)
     assert (done.occupied, done.observed, done.sessions) == (500, 800, 1)
 
@@ -281,6 +281,6 @@ def test_a_return_laid_again_begins_when_it_was_decided() -> None:
     )
     past = replace(start.past(), tail=[(blind, 300.0), (again, 100.0)])
     bins = Bins({"m": 300}, 60, 1000, int(WALL))
-    rebuild(past, bins, start.clock)
+    rebuild(past, bins)
     (done,) = bins.close(960, WALL)
     assert (done.occupied, done.observed, done.sessions) == (700, 700, 1)

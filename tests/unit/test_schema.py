@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from gateway.core.events import Cause, Status
@@ -75,14 +76,21 @@ def test_a_newer_file_is_refused_and_the_error_says_what_to_do(tmp_path: Path) -
     newer(name="0001_log")(lambda db: db.execute("CREATE TABLE events (x)"))
     newer(name="0099_later")(lambda db: db.execute("CREATE TABLE later (x)"))
     open_to_write(path, newer).close()
-    with pytest.raises(NewerSchemaError, match="history.db .* newer gateway .*0099_later.*install"):
+    with pytest.raises(
+        NewerSchemaError, match=r"history\.db .* newer gateway .*0099_later.*install"
+    ):
         open_to_write(path, history)
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     broken = Migrations("set")
-    broken(name="0001")(lambda db: (db.execute("CREATE TABLE one (x)"), db.execute("nonsense")))
+
+    @broken(name="0001")
+    def _half(db: Database) -> None:
+        db.execute("CREATE TABLE one (x)")
+        db.execute("nonsense")
+
     with pytest.raises(sqlite3.OperationalError):
         open_to_write(path, broken)
     assert "one" not in tables(path)
