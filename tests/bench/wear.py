@@ -75,9 +75,9 @@ class Day:
         self._sync_at = inf
         self._noted_at = 0.0
 
-    async def run(self, said: Iterable[Said]) -> None:
-        """From midnight to midnight."""
-        minutes = (Said(60.0 * number) for number in range(1, 24 * 60 + 1))
+    async def run(self, said: Iterable[Said], hours: int) -> None:
+        """From midnight on."""
+        minutes = (Said(60.0 * number) for number in range(1, hours * 60 + 1))
         for moment in sorted([*said, *minutes], key=lambda s: s.at):
             await self._go_to(moment.at)
             if moment.changes or moment.held:
@@ -139,23 +139,26 @@ def bench(short: bool) -> Iterator[Row]:
     """Megabytes a day, beside the layout with an index on the machine."""
     machines = [f"machine-{number:03d}" for number in range(5 if short else 100)]
     transitions = 10 if short else 200
+    people, hours = (range(4), 4) if short else (OPEN, 24)
     for on_change in (False, True):
-        said = list(_plan(machines, transitions, on_change=on_change))
+        said = list(_plan(machines, transitions, people, on_change=on_change))
         for within, target in ((0.0, "≤ 100 MB"), (5.0, "≤ 45 MB")):
             moments = list(_gathered(said, within)) if within else said
             name = f"{'on-change' if on_change else 'repeating'}, commit_within = {within:g}"
-            own, indexed = (_megabytes(machines, moments, index=index) for index in (False, True))
+            own, indexed = (_megabytes(machines, moments, hours, index) for index in (False, True))
             yield Row(name, own, "MB/day", "with an index", indexed, "" if on_change else target)
 
 
-def _plan(machines: Sequence[str], transitions: int, *, on_change: bool) -> Iterator[Said]:
+def _plan(
+    machines: Sequence[str], transitions: int, hours: Sequence[int], *, on_change: bool
+) -> Iterator[Said]:
     """Each machine's changes, each its own commit; before it, its word if it speaks on change."""
     chance = random.Random(1)
     moments: list[Said] = []
-    crowd = [wanted(MIDNIGHT + 3600 * hour) for hour in OPEN]
+    crowd = [wanted(MIDNIGHT + 3600 * hour) for hour in hours]
     for machine in machines:
-        hours = chance.choices(OPEN, crowd, k=transitions)
-        for number, at in enumerate(sorted(3600 * (hour + chance.random()) for hour in hours)):
+        chosen = chance.choices(hours, crowd, k=transitions)
+        for number, at in enumerate(sorted(3600 * (hour + chance.random()) for hour in chosen)):
             status = (Status.OCCUPIED, Status.FREE)[number % 2]
             change = Change(machine, status, Cause.OBSERVED, at - PATIENCE[status], at, live=True)
             moments.append(Said(at, (change,)))
@@ -187,7 +190,7 @@ def _together(waiting: Sequence[Said], within: float) -> Said:
     return Said(waiting[0].at + within, changes, tuple(held.items()))
 
 
-def _megabytes(machines: Sequence[str], said: Sequence[Said], *, index: bool) -> float:
+def _megabytes(machines: Sequence[str], said: Sequence[Said], hours: int, index: bool) -> float:
     with folder_on_disk() as folder:
         day = Day(folder / "history.db", machines)
         if index:
@@ -195,7 +198,7 @@ def _megabytes(machines: Sequence[str], said: Sequence[Said], *, index: bool) ->
         try:
             asyncio.run(day.begin())
             before = _write_bytes()
-            asyncio.run(day.run(said))
+            asyncio.run(day.run(said, hours))
         finally:
             day.stop()
         return (_write_bytes() - before) / MEGABYTE
