@@ -60,7 +60,7 @@ def acknowledge(client: Client, mids: Sequence[int]) -> None:
 def aim(client: Client, url: str) -> None:
     """Have it connect, once its thread runs, to the session that it left."""
     parts = urlsplit(url)
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties = Properties(PacketTypes.CONNECT)
     properties.SessionExpiryInterval = SESSION_DAYS * 86_400
     properties.ReceiveMaximum = IN_FLIGHT
     client.connect_async(

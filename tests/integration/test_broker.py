@@ -33,7 +33,7 @@ def connect(broker: Broker, *, session: bool = False, named: bool = False) -> Cl
     )
     if named:
         client.username_pw_set(broker.user, broker.password)
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties = Properties(PacketTypes.CONNECT)
     properties.SessionExpiryInterval = 3600 * session
     address = broker.listen
     client.connect(address.host, address.port, clean_start=not session, properties=properties)
