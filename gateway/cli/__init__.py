@@ -55,4 +55,4 @@ def main() -> None:
       gateway sensors list
 
     Tab completion: eval "$(_GATEWAY_COMPLETE=bash_source gateway)"
-    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    """

@@ -10,18 +10,12 @@ import click
 from config.effective import sensors_of
 from config.load import ConfigError, explain, load
 from config.sections import Config
+from gateway.cli.options import CONFIG, JSON_OBJECT
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("gateway.toml"),
-    show_default=True,
-    help="The branch's configuration.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@CONFIG
+@JSON_OBJECT
 def check(path: Path, *, as_json: bool) -> None:
     """Name all mistakes of a configuration at once, or say that it is good.
 
@@ -32,7 +26,7 @@ def check(path: Path, *, as_json: bool) -> None:
       gateway check --json | jq -r '.mistakes[].place'
 
     Exit codes: 0 good, 2 mistakes.
-    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    """
     try:
         counts = _counts(load(path))
     except ConfigError as error:

@@ -9,6 +9,7 @@ from typing import BinaryIO, TypeVar
 import click
 import msgspec
 
+from gateway.cli.options import JSON_LINES
 from gateway.cli.recording import Piece, RecordingError, pieces, raw_pieces
 from gateway.cli.rerun import Rerun
 from gateway.core.occupancy import Rule
@@ -19,7 +20,6 @@ from sensors.sample import Availability, Sample
 Command = TypeVar("Command", bound=Callable[..., object])
 Told = Mapping[str, object]
 SECONDS = click.FloatRange(min=0)
-JSON = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
 
 
 def _common(command: Command) -> Command:
@@ -27,7 +27,7 @@ def _common(command: Command) -> Command:
     for part in (
         click.argument("file", type=click.File("rb")),
         click.argument("driver"),
-        JSON,
+        JSON_LINES,
         click.option("--raw", is_flag=True, help="FILE is bytes, not JSON lines."),
         click.option(
             "--option", "options", multiple=True, metavar="KEY=VALUE", help="A driver's option."
@@ -50,7 +50,7 @@ def decode(
       gateway decode ld2410 capture.jsonl --json
       gateway decode lines recorded.bin --raw --option repeats_every=5
       mosquitto_sub -t 'gyms/#' -F %j | gateway decode native -
-    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    """
     decoder = _maker(driver, options)()
     for piece in _read(file, raw=raw):
         told = _decoded(decoder, piece)
@@ -81,7 +81,7 @@ def replay(
     Examples:
       gateway replay ld2410 capture.jsonl --busy-after 0 --free-after 0
       gateway replay native messages.jsonl --json
-    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    """
     make = _maker(driver, options)
     rule = Rule(busy_after, free_after, stale_after, make().repeats_every)
     rerun = Rerun(make, rule)

@@ -13,20 +13,14 @@ import click
 from config.load import ConfigError, explain, load
 from config.sections import Config
 from gateway.app import Gateway
+from gateway.cli.options import CONFIG
 from gateway.store.schema import NewerSchemaError
 
 log = logging.getLogger("gateway")
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("gateway.toml"),
-    show_default=True,
-    help="The branch's configuration.",
-)
+@CONFIG
 @click.option("--verbose", is_flag=True, help="Say more in the log.")
 def run(path: Path, *, verbose: bool) -> None:
     """Run the gateway until Ctrl-C or SIGTERM.
@@ -37,7 +31,7 @@ def run(path: Path, *, verbose: bool) -> None:
       gateway run --config /etc/gateway/gateway.toml
 
     Exit codes: 0 stopped in order, 1 failed (systemd starts it again), 2 wrong configuration.
-    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    """
     _log_to_stderr(verbose=verbose)
     try:
         config = load(path)

@@ -11,17 +11,9 @@ from typing import Any
 import click
 
 from gateway.cli.local import NotRunningError, ask
+from gateway.cli.options import CONFIG, JSON_LINES
 
 WATCH_EVERY = 0.25  # seconds between two questions while watching
-CONFIG = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("gateway.toml"),
-    show_default=True,
-    help="The configuration of the running gateway.",
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
 
 Row = Mapping[str, Any]
 
@@ -33,7 +25,7 @@ def sensors() -> None:
 
 @sensors.command(name="list")
 @CONFIG
-@JSON
+@JSON_LINES
 def list_sensors(path: Path, *, as_json: bool) -> None:
     """List every sensor: what it says, when last, what could not be used and why.
 
@@ -41,7 +33,7 @@ def list_sensors(path: Path, *, as_json: bool) -> None:
     Examples:
       gateway sensors list
       gateway sensors list --json | jq 'select(.dropped != {})'
-    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    """
     rows = _ask(path, "/admin/sensors")["sensors"]
     if as_json:
         for row in rows:
@@ -52,7 +44,7 @@ def list_sensors(path: Path, *, as_json: bool) -> None:
 
 @sensors.command()
 @CONFIG
-@JSON
+@JSON_LINES
 @click.argument("sensor", required=False)
 def watch(path: Path, sensor: str | None, *, as_json: bool) -> None:
     """Show samples as they come, of SENSOR or of all, until Ctrl-C.
@@ -61,7 +53,7 @@ def watch(path: Path, sensor: str | None, *, as_json: bool) -> None:
     Examples:
       gateway sensors watch leg-press-01
       gateway sensors watch --json
-    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    """
     which = f"&sensor={sensor}" if sensor else ""
     newest = _ask(path, "/admin/samples")["newest"]
     while True:

@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 import click
 import msgspec
 
+from gateway.cli.options import CONFIG
+
 if TYPE_CHECKING:
     from config.sections import Config
     from gateway.ports.simulated import Connection, Simulation
@@ -28,14 +30,7 @@ def _checked(_ctx: click.Context, _parameter: click.Parameter, url: str | None) 
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("gateway.toml"),
-    show_default=True,
-    help="Whose machines move.",
-)
+@CONFIG
 @click.option(
     "--broker", metavar="URL", callback=_checked, help="Instead of the configuration's broker."
 )
@@ -66,7 +61,7 @@ def simulate(
       gateway simulate --broker mqtt://localhost:1883
       gateway simulate --machines 10 --speed 20 --for 600 --truth truth.jsonl
       gateway simulate --json | head
-    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    """
     from config.load import ConfigError, explain  # noqa: PLC0415  other commands do without it
     from gateway.clock import SystemClock  # noqa: PLC0415
     from gateway.ports.simulated import Simulation  # noqa: PLC0415

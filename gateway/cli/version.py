@@ -7,16 +7,18 @@ from importlib.metadata import version as version_of
 
 import click
 
+from gateway.cli.options import JSON_OBJECT
+
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@JSON_OBJECT
 def version(*, as_json: bool) -> None:
     """Print the versions of the gateway and of what it stands on.
 
     \b
     Example:
       gateway version --json
-    """  # noqa: D301  \b is click's mark for lines that stay as they are
+    """
     versions = {
         "gateway": version_of("gym-gateway"),
         "python": platform.python_version(),
