@@ -76,7 +76,8 @@ class Recorder:
     def alive(self, *, clean: bool) -> Alive:
         """A note that we live now."""
         now = self._clock.monotonic()
-        return Alive(self._boot, now, now + self._clock.offset, clean)
+        known = self._clock.synchronised and not self._clock.assumed
+        return Alive(self._boot, now, now + self._clock.offset, clean, known)
 
     def _standings(self, next_bin: int | None) -> Standings | None:
         """The snapshot, once the bins before it are stored; at once while time is unknown."""

@@ -44,8 +44,11 @@ def resume(
 def rebuild(past: Past, bins: Bins) -> None:
     """Lay the stored events of the bins that are not closed yet on the timelines.
 
-    From the last sign of life on nothing was seen, until a change says more.
+    From the last sign of life on nothing was seen, until a change says more. A boot whose time
+    never came enters no bin.
     """
+    if not past.same_boot and past.alive is not None and not past.alive.synchronised:
+        return
     lay = bins.apply if past.same_boot else bins.remember
     for name, standing in past.before_tail.items():
         lay(name, standing.at if past.same_boot else standing.last_change, standing.status)

@@ -140,12 +140,13 @@ class HistoryFile:
     def _last_sign(self, alive: Alive | None) -> Alive | None:
         """An event is a sign of life as good as a note."""
         row = self.conn.execute(
-            "SELECT boots.boot, monotonic, timestamp FROM events"
+            "SELECT boots.boot, monotonic, timestamp, synchronised FROM events"
             " JOIN boots ON boots.number = events.boot ORDER BY seq DESC LIMIT 1"
         ).fetchone()
         if row is None:
             return alive
-        event = Alive(*row)
+        boot, monotonic, wall, synchronised = row
+        event = Alive(boot, monotonic, wall, synchronised=bool(synchronised))
         if alive is None or (alive.boot == event.boot and event.monotonic > alive.monotonic):
             return event
         return alive

@@ -25,6 +25,8 @@ class Alive(msgspec.Struct, frozen=True):
     wall: float
     clean: bool = False
     """It stopped in order after this and was not started since: no number can have been lost."""
+    synchronised: bool = True
+    """Its wall time was known; else what that boot left says nothing of when."""
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True):

@@ -261,6 +261,15 @@ def test_a_boot_whose_clock_stood_still_finds_its_downtime_once_time_is_known() 
     assert [b.observed for b in bins.close(70, clock.offset)] == [800, 90, 0, 0]
 
 
+def test_a_boot_whose_time_never_came_enters_no_bin() -> None:
+    clock = FakeClock(now=10, offset=WALL + 3590)
+    start = Start(same_boot=False, since=100, clock=clock)
+    past = start.past()
+    assert past.alive is not None
+    undated = replace(past, alive=Alive("boot", 990, WALL + 990, synchronised=False))
+    assert closed(undated, clock, start.changes, 70) == [0, 0, 0, 0]
+
+
 def test_events_since_the_oldest_open_bin_are_laid_again() -> None:
     start = Start(since=100)
     freed = Event(5, "e", "m", FREE, OBSERVED, WALL + 690, WALL + 600, live=True, sensor_seq=None)
