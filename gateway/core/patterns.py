@@ -1,6 +1,7 @@
 """The usual week of a machine, from its bins."""
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import add
 
 SLOTS = 96  # quarter hours of a day
 HOURS_NAMED = 3  # how many busiest and quietest moments are named
@@ -31,7 +32,7 @@ class Week:
         ):
             for sums, values in ((self._occupied, occupied), (self._observed, observed)):
                 row, added = sums[day], values[part]
-                row[at : at + len(added)] = map(sum, zip(row[at:], added, strict=False))
+                row[at : at + len(added)] = map(add, row[at:], added)
 
     def ratios(self) -> tuple[tuple[Ratio, ...], ...]:
         """[weekday][slot] → occupied over observed time, None where nothing was observed."""

@@ -47,16 +47,18 @@ def bench(short: bool) -> Iterator[Row]:
         yield _size(packed, folder / f"{CLUSTERED['clustered (machine, start)']}.db")
 
 
-def build(path: Path, machines: Sequence[str], days: int, *, pack: bool) -> float:
+def build(
+    path: Path, machines: Sequence[str], days: int, *, pack: bool, first: int = FIRST
+) -> float:
     """Write bins into a new history file as the gateway does; returns the seconds it took.
 
-    A gateway that starts on it over HTTP is the place to measure the same reads end to end.
+    `first` is the number of its first day; history_http.py starts a gateway on the same bins.
     """
     began = time.perf_counter()
     chance = random.Random(1)
     file = HistoryFile(path, "boot")
     with closing(file.conn) as conn:
-        for day in range(FIRST, FIRST + days):
+        for day in range(first, first + days):
             conn.execute("BEGIN IMMEDIATE")
             file.store_bins(list(_day(day, machines, chance)), None, conn)
             if pack:
