@@ -191,10 +191,7 @@ def _resolve(results: Sequence[_Result]) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Put the WAL on the disk: what is committed there survives a power cut.
-
-    SQLite locks neither the WAL nor by it, so that closing it here sets no lock free.
-    """
+    """Put the WAL on the disk. SQLite's locks are on other files: closing it sets none free."""
     descriptor = os.open(f"{path}-wal", os.O_RDONLY)
     try:
         os.fsync(descriptor)

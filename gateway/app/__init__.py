@@ -130,8 +130,8 @@ class Gateway:
         """Serve until `stop` is set. An error of the pipeline or the store ends it."""
         async with AsyncExitStack() as undo:
             self._writer.start()
+            undo.callback(self._writer.stop)  # last: the last to close a file folds its WAL in
             undo.callback(self._readers.stop)
-            undo.callback(self._writer.stop)
             await self._record_the_start()
             await self._server.start()
             undo.push_async_callback(self._server.stop)

@@ -88,7 +88,7 @@ class Recorder:
         if ahead < 0:
             return None
         self._snapshot = None
-        return None if False else build(next_bin)  # ahead: the wall clock jumped over it
+        return None if ahead else build(next_bin)  # ahead: the wall clock jumped over it
 
     def _standing(self, machine: Machine) -> Standing:
         verdict, offset = machine.verdict, self._clock.offset
