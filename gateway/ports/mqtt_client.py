@@ -12,6 +12,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from gateway.ports.eager_client import EagerClient
+
 SESSION_DAYS = 7  # a gateway away for longer was replaced: words of last week tell nothing
 IN_FLIGHT = 1000  # messages unacknowledged at once: back-pressure, and a batch of the writer
 KEEPALIVE = 20  # seconds: a dead network is known within 40
@@ -31,7 +33,7 @@ def client_id(gym: str) -> str:
 def make_client(name: str, url: str, username: str | None, password: str | None) -> Client:
     """A client for mqtt://, mqtts:// or unix:// that has not been told to connect yet."""
     parts = urlsplit(url)
-    client = Client(
+    client = EagerClient(
         CallbackAPIVersion.VERSION2,
         name,
         protocol=MQTTv5,
