@@ -1,22 +1,53 @@
 """What every driver promises, whatever its family: held against all that the catalog has."""
 
+import json
+from math import isfinite
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.load import load
 from sensors import catalog
-from sensors.decoder import Decoder
-from sensors.sample import Saying
+from sensors.decoder import Decoder, Driver
+from sensors.sample import Sample, Saying
 from tests.unit.test_ld2410 import captured
 
-ROOT = Path(__file__).parents[2]
+DOCS = Path(__file__).parents[2] / "docs" / "sensors.md"
+BRANCH = """
+[branch]
+id = "hk-central"
+name = "Central"
+[categories.all]
+name = "All"
+[[machines]]
+id = "leg-press-01"
+name = "Leg press 1"
+category = "all"
+[[machines]]
+id = "rower-01"
+name = "Rower 1"
+category = "all"
+"""
 SERIAL = [name for name in catalog.names() if catalog.load(name).transport == "serial"]
 MQTT = [name for name in catalog.names() if catalog.load(name).transport == "mqtt"]
 TOPICS = ["gyms/a/machines/b/occupancy", "gyms/a/machines/b/availability", "", "x"]
 PATIENT = settings(deadline=None)  # a busy machine is no failure
 LARGEST_BUFFER = 1024  # bytes: no line and no frame of any family is longer
+# what JSON can hold, numbers beyond 64 bits and beyond any float too
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=9,
+)
+KEYS = st.sampled_from(["occupied", "timestamp", "seq", "state", "value", "id", "battery"])
+OUT_OF_RANGE = [
+    *(f'{{"occupied": 1, "{key}": {2**70}}}' for key in ("seq", "timestamp", "occupied")),
+    *(f'{{"occupied": 1, "{key}": 1e999}}' for key in ("seq", "timestamp", "occupied")),
+    *('{"occupied": 1, "timestamp": NaN}', '{"occupied": -Infinity}', "1e999", "NaN"),
+    *("[" * 4000, '{"occupied": ' * 300, '{"":' * 1000, "[" * 100_000),
+]
 REPORTS = (
     "engineering_light_out",
     "no_head",
@@ -121,6 +152,37 @@ def test_ten_megabytes_at_once_are_no_trouble(name: str) -> None:
     assert decoder.dropped.total() == 1
 
 
+def storable(saying: Saying) -> bool:
+    """Whether its time is finite, and its number one that 64 bits hold."""
+    if not isinstance(saying, Sample):
+        return True
+    return isfinite(saying.timestamp or 0) and -(2**63) <= (saying.seq or 0) < 2**63
+
+
+@pytest.mark.parametrize("name", MQTT)
+@PATIENT
+@given(fields=st.dictionaries(KEYS, VALUES), topic=st.sampled_from(TOPICS) | st.text())
+def test_any_json_says_what_can_be_stored_or_is_counted(
+    name: str, fields: dict[str, object], topic: str
+) -> None:
+    decoder = made(name)
+    sayings = decoder.feed(json.dumps(fields).encode(), topic)
+    assert sayings or decoder.dropped
+    assert all(map(storable, sayings))
+
+
+@pytest.mark.parametrize("name", MQTT)
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize("payload", OUT_OF_RANGE, ids=lambda payload: payload[:40])
+def test_numbers_out_of_range_and_endless_nesting_are_never_said(
+    name: str, topic: str, payload: str
+) -> None:
+    decoder = made(name)
+    sayings = decoder.feed(payload.encode(), topic)
+    assert sayings or decoder.dropped
+    assert all(map(storable, sayings))
+
+
 @pytest.mark.parametrize("name", MQTT)
 @pytest.mark.parametrize("topic", TOPICS)
 def test_an_empty_message_says_nothing(name: str, topic: str) -> None:
@@ -145,4 +207,23 @@ def test_every_driver_is_named_as_its_file_and_described(name: str) -> None:
     driver = catalog.load(name)
     assert driver.name == name
     assert driver.summary
-    assert f"## `{name}`" in (ROOT / "docs" / "sensors.md").read_text(encoding="utf-8")
+    assert f"## `{name}`" in DOCS.read_text(encoding="utf-8")
+
+
+def test_the_docs_entries_are_a_good_configuration_with_every_driver(tmp_path: Path) -> None:
+    _, _, rest = DOCS.read_text(encoding="utf-8").partition("```toml\n")
+    file = tmp_path / "gateway.toml"
+    file.write_text(BRANCH + rest.partition("```")[0], encoding="utf-8")
+    config = load(file)
+    used = {entry.driver for entry in config.serial}
+    used |= {sensor.driver for sensor in config.sensors if sensor.source == "mqtt"}
+    assert used == set(catalog.names())
+
+
+def test_the_docs_example_of_a_driver_works() -> None:
+    _, _, rest = DOCS.read_text(encoding="utf-8").partition("```python\n")
+    module: dict[str, Driver] = {}
+    exec(rest.partition("```")[0], module)
+    decoder = module["DRIVER"].decoder({})
+    assert [decoder.feed(word) for word in (b"sat", b"what")] == [[Sample(active=True)], []]
+    assert decoder.dropped == {"unknown_word": 1}

@@ -64,6 +64,7 @@ UNUSABLE = [
     (b'{"occupied": 2}', "wrong_value"),
     (b'{"occupied": "perhaps"}', "wrong_value"),
     (b'{"occupied": true, "timestamp": "now"}', "wrong_value"),
+    (b'{"occupied": true, "timestamp": 1e999}', "wrong_value"),
     (b'{"occupied": true, "seq": 1.5}', "wrong_value"),
     (b'{"occupied": true, "seq": 9223372036854775808}', "wrong_value"),
     (b'{"occupied": true, "seq": -9223372036854775809}', "wrong_value"),

@@ -102,6 +102,15 @@ def test_raw_bytes_are_decoded_in_pieces() -> None:
     assert sum(len(line["samples"]) for line in lines) == 400
 
 
+def test_empty_input_says_nothing_and_is_no_mistake() -> None:
+    assert told("decode native -") == told("replay native -") == []
+
+
+def test_an_option_may_be_text_and_the_last_of_a_key_counts() -> None:
+    result = called("decode lines - --option repeats_every=never --option repeats_every=5", "")
+    assert result.exit_code == 0
+
+
 def test_without_json_it_speaks_to_people() -> None:
     result = called("decode ld2410 -", json.dumps({"hex": "00" + ON}) + "\n")
     assert result.stdout == "     1  channel 0 active 81.0 cm  dropped 1\n"
