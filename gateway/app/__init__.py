@@ -33,9 +33,11 @@ from gateway.store import log as event_log
 from gateway.store import schema
 from gateway.store.branch import Branch
 from gateway.store.history import HistoryFile
+from gateway.store.lock import Lock
 from gateway.supervision import Supervisor, Systemd
 
 LEDGER = "ledger"
+ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104  names for "every address", compared only
 GRACE = 60.0  # seconds a bin waits beyond the longest patience before it is closed
 STUCK_AFTER = 10.0  # seconds without a round of the pipeline or the writer: not ready
 DAY = 86400.0
@@ -49,11 +51,13 @@ class Gateway:
     def __init__(self, config: Config) -> None:
         """Open and continue what is stored.
 
-        Raises NewerSchemaError, sqlite3.Error, OSError: what is wrong with the files.
+        Raises NewerSchemaError, sqlite3.Error, OSError: what is wrong with the files, or that
+        another gateway writes to them.
         """
         self._config = config
         self.folder = Path(config.store.history).parent
         boot = boot_id()
+        self._lock = Lock(Path(config.store.history))
         self._history = HistoryFile(Path(config.store.history), boot)
         ledger = schema.open_to_write(Path(config.store.ledger), schema.ledger)
         past = self._history.past
@@ -130,6 +134,7 @@ class Gateway:
         """Serve until `stop` is set. An error of the pipeline or the store ends it."""
         async with AsyncExitStack() as undo:
             self._writer.start()
+            undo.callback(self._lock.free)
             undo.callback(self._writer.stop)  # last: the last to close a file folds its WAL in
             undo.callback(self._readers.stop)
             await self._record_the_start()
@@ -148,6 +153,7 @@ class Gateway:
                     *self._ports.start(tasks),
                 ]
                 self._systemd.tell("READY=1")
+                log.info("%s; stop with Ctrl-C or SIGTERM", self._where())
                 await stop.wait()
                 self._systemd.tell("STOPPING=1")
                 for task in running:
@@ -184,6 +190,11 @@ class Gateway:
         stored = [name for (name,) in conn.execute("SELECT machine FROM machines")]
         return [name for name in stored if name not in self._sensors.machines]
 
+    def _where(self) -> str:
+        http = self._config.http
+        host = "localhost" if http.host in ANY_HOST else http.host
+        return f"{self._config.branch.name} is on http://{host}:{self._server.port}/"
+
     # --- health -----------------------------------------------------------------------------
 
     def _health(self) -> Health:
@@ -205,7 +216,10 @@ class Gateway:
             ready=not stuck,
             degraded=bool(parts),
             parts=parts,
-            details={"ports": report.ports_report(self._ports.states(), self._clock)},
+            details={
+                "ports": report.ports_report(self._ports.states(), self._clock),
+                "sensors": report.remarks_report(self._sensors.hearings, self._sensors.decoders),
+            },
         )
 
     async def _all_moved(self, within: float) -> bool:
@@ -214,9 +228,10 @@ class Gateway:
         return moved and await self._server.answers()
 
     def _show_sensors(self, _query: object) -> object:
-        return report.sensors_report(
+        told = report.sensors_report(
             self._config, self._sensors.hearings, self._sensors.decoders, self._clock
         )
+        return told | {"ports": report.ports_report(self._ports.states(), self._clock)}
 
     def _show_samples(self, query: Mapping[str, str]) -> object:
         return report.samples_report(self._samples, query, self._clock)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 BROKER_AGAIN = 5.0  # seconds between attempts to start a broker that cannot start
 BROKER_SETTLES = 0.05  # seconds between two looks whether it is there
+STRANGERS = ("gyms/{gym}/machines/+/occupancy", "gyms/{gym}/machines/+/availability")
+# a mistyped machine is the likeliest mistake: its words are heard, and counted as `no_sensor`
 UNPACKED = Path(".venv/mosquitto")  # where config/mosquitto/install.sh unpacks without root
 
 log = logging.getLogger(__name__)
@@ -103,6 +105,7 @@ class Ports:
             url,
             self._sensors.feeds,
             self._inbox,
+            strangers=[filter_.format(gym=self._config.branch.id) for filter_ in STRANGERS],
             username=user,
             password=password,
         )

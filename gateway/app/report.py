@@ -39,6 +39,14 @@ def ports_report(states: Iterable[PortState], clock: Clock) -> list[dict[str, ob
     ]
 
 
+def remarks_report(
+    hearings: Mapping[str, Hearing], decoders: Mapping[str, Decoder]
+) -> dict[str, dict[str, int]]:
+    """Sensor → what was odd or could not be used, counted by reason; silent ones are left out."""
+    rows = {name: _remarks(hearing, decoders.get(name)) for name, hearing in hearings.items()}
+    return {name: remarks for name, remarks in rows.items() if remarks}
+
+
 def samples_report(samples: Samples, query: Mapping[str, str], clock: Clock) -> object:
     """The samples that came after number `after`, of one `sensor` or of all.
 
@@ -55,7 +63,6 @@ def _sensor(
     sensor: Sensor, hearing: Hearing, decoder: Decoder | None, clock: Clock
 ) -> dict[str, object]:
     verdict = hearing.detector.verdict
-    dropped: Counter[str] = decoder.dropped if decoder else Counter()
     return {
         "sensorId": sensor.id,
         "machineId": sensor.machine,
@@ -70,8 +77,13 @@ def _sensor(
         "unit": hearing.last.unit if hearing.last else None,
         "battery": hearing.last.battery if hearing.last else None,
         "clockOffset": hearing.clock_offset,
-        "dropped": dict(dropped + hearing.remarks),  # a sum of counters leaves zeros out
+        "dropped": _remarks(hearing, decoder),
     }
+
+
+def _remarks(hearing: Hearing, decoder: Decoder | None) -> dict[str, int]:
+    """A sum of counters leaves zeros out."""
+    return dict((decoder.dropped if decoder else Counter()) + hearing.remarks)
 
 
 def _seen(seen: Seen, clock: Clock) -> dict[str, object]:

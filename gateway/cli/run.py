@@ -51,6 +51,10 @@ def _run(config: Config) -> int:
     gc.freeze()  # what is here now stays: no collection looks at it again
     try:
         asyncio.run(_until_told(gateway))
+    except OSError as error:
+        log.error("the gateway stops: %s", error)  # noqa: TRY400  a taken port tells what to do
+        log.debug("where it happened", exc_info=True)
+        return 1
     except Exception:
         log.exception("the gateway stops; systemd, or you, start it again")
         return 1

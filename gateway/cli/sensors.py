@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,21 @@ from gateway.cli.local import NotRunningError, ask
 from gateway.cli.options import CONFIG, JSON_LINES
 
 WATCH_EVERY = 0.25  # seconds between two questions while watching
+WIDE = 110  # characters of a terminal that has room for every column
+COLUMNS = ("says", "status", "last heard", "problems")
 
 Row = Mapping[str, Any]
 
 
 @click.group()
 def sensors() -> None:
-    """Look at the sensors of the running gateway."""
+    """Look at the sensors of the running gateway.
+
+    \b
+    Examples:
+      gateway sensors list
+      gateway sensors watch leg-press-01
+    """
 
 
 @sensors.command(name="list")
@@ -34,12 +43,15 @@ def list_sensors(path: Path, *, as_json: bool) -> None:
       gateway sensors list
       gateway sensors list --json | jq 'select(.dropped != {})'
     """
-    rows = _ask(path, "/admin/sensors")["sensors"]
+    told = _ask(path, "/admin/sensors")
     if as_json:
-        for row in rows:
+        for row in told["sensors"]:
             click.echo(json.dumps(row))
         return
-    _print_table(rows)
+    _print_table(told["sensors"])
+    for port in told["ports"]:
+        if port["dropped"] or port["problem"]:
+            click.echo(f"{port['id']}: {port['state']} {port['problem']} {_counts(port)}".rstrip())
 
 
 @sensors.command()
@@ -54,14 +66,31 @@ def watch(path: Path, sensor: str | None, *, as_json: bool) -> None:
       gateway sensors watch leg-press-01
       gateway sensors watch --json
     """
+    newest = _first_look(path, sensor, quiet=as_json)
     which = f"&sensor={sensor}" if sensor else ""
-    newest = _ask(path, "/admin/samples")["newest"]
-    while True:
-        told = _ask(path, f"/admin/samples?after={newest}{which}")
-        newest = told["newest"]
-        for row in told["samples"]:
-            click.echo(json.dumps(row) if as_json else _sample_line(row))
-        time.sleep(WATCH_EVERY)
+    try:
+        while True:
+            told = _ask(path, f"/admin/samples?after={newest}{which}")
+            newest = told["newest"]
+            for row in told["samples"]:
+                click.echo(json.dumps(row) if as_json else _sample_line(row))
+            time.sleep(WATCH_EVERY)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _first_look(path: Path, sensor: str | None, *, quiet: bool) -> int:
+    """The newest sample's number; says what SENSOR said last, exits 2 where there is none such."""
+    rows = {row["sensorId"]: row for row in _ask(path, "/admin/sensors")["sensors"]}
+    if sensor is not None and sensor not in rows:
+        near = get_close_matches(sensor, rows, n=1)
+        hint = f" Did you mean {near[0]}?" if near else " `gateway sensors list` names them all."
+        raise click.UsageError(f"There is no sensor {sensor!r}.{hint}")
+    if not quiet:
+        heard = f"last heard {_ago(rows[sensor]['lastHeard'])}" if sensor else "all sensors"
+        click.echo(f"waiting for {sensor or 'samples'}; {heard}; Ctrl-C ends", err=True)
+    newest: int = _ask(path, "/admin/samples")["newest"]
+    return newest
 
 
 def _ask(path: Path, target: str) -> Any:
@@ -73,21 +102,28 @@ def _ask(path: Path, target: str) -> Any:
 
 
 def _print_table(rows: list[Row]) -> None:
+    """Names are never cut; machine and driver only where there is room for them."""
     from rich.console import Console  # noqa: PLC0415  only for people
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Column, Table  # noqa: PLC0415
 
-    table = Table("sensor", "machine", "driver", "says", "status", "last heard", "not used")
+    console = Console()
+    wide = console.width >= WIDE
+    more = ("machine", "driver") if wide else ()
+    table = Table(Column("sensor", no_wrap=True), *more, *COLUMNS, box=None, pad_edge=False)
     for row in rows:
         table.add_row(
             row["sensorId"],
-            row["machineId"],
-            row["driver"],
+            *((row["machineId"], row["driver"]) if wide else ()),
             _says(row),
             f"{row['status']} ({row['cause']})",
             _ago(row["lastHeard"]),
-            ", ".join(f"{reason} {count}" for reason, count in row["dropped"].items()),
+            _counts(row),
         )
-    Console().print(table)
+    console.print(table)
+
+
+def _counts(row: Row) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in row["dropped"].items())
 
 
 def _says(row: Row) -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage, topic_matches_sub
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -47,7 +47,8 @@ class MqttPort:
     """One broker: `feeds` names who listens to each topic; paho reads in a thread of its own.
 
     `url` is mqtt://, mqtts:// or unix://; what is published is dropped while not connected, so
-    publishers register with `on_connected` and then publish all again.
+    publishers register with `on_connected` and then publish all again. `strangers` are filters
+    under which unknown topics are heard too, so that they can be counted as `no_sensor`.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class MqttPort:
         feeds: Mapping[str, Sequence[Feed]],
         inbox: Inbox,
         *,
+        strangers: Sequence[str] = (),
         username: str | None = None,
         password: str | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -70,6 +72,8 @@ class MqttPort:
         self._feeds = {topic.encode(): (topic, tuple(who)) for topic, who in feeds.items()}
         self._sensors = frozenset(feed.sensor for who in feeds.values() for feed in who)
         self._decoders = {id(feed.decoder): feed.decoder for who in feeds.values() for feed in who}
+        alone = [t for t in feeds if not any(topic_matches_sub(s, t) for s in strangers)]
+        self._topics = [*strangers, *alone, self._marker_topic]
         self._inbox = inbox
         self._clock = clock
         self._marker_within = marker_within
@@ -157,9 +161,8 @@ class MqttPort:
         client.drop_out_messages()  # markers of connections that are gone
         client.publish(self._status_topic, b"online", retain=True)
         if not (flags.session_present and self._subscribed):
-            topics = [*self._feeds, self._marker_bytes]
             quality = SubscribeOptions(qos=1)
-            client.subscribe([(topic.decode(), quality) for topic in topics])
+            client.subscribe([(topic, quality) for topic in self._topics])
         self._send_marker()
         self._hand(self._publish_all)
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,8 +68,10 @@ def test_bad_words_are_counted_and_lose_no_good_one_behind_them(process: Gateway
     dropped = next(row["dropped"] for row in rows if row["sensorId"] == "m000")
     assert sum(dropped.values()) >= 7
     assert {"timestamp_older_than_a_day", "timestamp_in_the_future"} <= dropped.keys()
-    ports = process.local("/health")["details"]["ports"]
-    assert any(port["dropped"].get("too_large") for port in ports)
+    details = process.local("/health")["details"]
+    counted = next(port["dropped"] for port in details["ports"] if port["id"] == "mqtt")
+    assert {"too_large", "no_sensor"} <= counted.keys()
+    assert details["sensors"]["m000"] == dropped
     assert "Traceback" not in process.log.read_text()
 
 
@@ -98,7 +101,26 @@ def test_sensors_watch_shows_samples_as_they_come(process: GatewayProcess) -> No
         row = json.loads(watch.stdout.readline())
         watch.send_signal(signal.SIGINT)
         assert row["sensorId"] == "m000"
-        assert watch.wait(5) in {0, 1, 130}
+        assert watch.wait(5) == 0
+
+
+def test_watching_an_unknown_sensor_names_the_one_that_was_meant(process: GatewayProcess) -> None:
+    told = cli(process, "sensors", "watch", "m0001")
+    assert told.returncode == 2
+    assert "Did you mean m00" in told.stderr
+
+
+def test_a_second_gateway_is_refused_and_leaves_the_log_as_it_was(process: GatewayProcess) -> None:
+    before = process.local("/admin/sensors")
+    other = (process.folder / "gateway.toml").read_text().replace(str(process.port), "0")
+    (process.folder / "other.toml").write_text(other)
+    told = cli(process, "run", "--config", "other.toml")
+    assert told.returncode == 1
+    assert f"in use by another gateway (pid {process.pid})" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert process.local("/admin/sensors")["sensors"] == before["sensors"]
+    with contextlib.closing(sqlite3.connect(process.folder / "var/history.db")) as conn:
+        assert conn.execute("SELECT count(*) FROM events").fetchone() == (3,)
 
 
 def test_without_a_running_gateway_the_cli_says_what_to_do(process: GatewayProcess) -> None:
@@ -125,6 +147,7 @@ def test_a_taken_port_is_told_with_what_to_do(process: GatewayProcess, tmp_path:
     told = cli(other, "run")
     assert told.returncode == 1
     assert str(process.port) in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def test_a_start_imports_nothing_it_does_not_need(tmp_path: Path) -> None:
