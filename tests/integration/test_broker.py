@@ -25,6 +25,9 @@ from tests.integration.conftest import Speaker, Until
 STATUS = "gyms/g/machines/m/status"
 
 
+SUBSCRIBED = ("subscribed", b"")
+
+
 def connect(broker: Broker, *, session: bool = False, named: bool = False) -> Client:
     """A client at the sensors' address, its messages in `heard`; as the gateway if `named`."""
     client = Client(CallbackAPIVersion.VERSION2, f"tester-{named}", protocol=MQTTv5, userdata=[])
@@ -217,8 +220,10 @@ async def test_a_sensor_without_a_name_writes_only_what_sensors_say(
     passes: bool,
 ) -> None:
     client = connect(broker, named=True)
-    client.subscribe("#", 1)
+    client.on_subscribe = lambda *_: client.user_data_get().append(SUBSCRIBED)
     await until(client.is_connected)
+    client.subscribe("#", 1)
+    await until(lambda: SUBSCRIBED in client.user_data_get())
     speaker.say(topic, b"x")
     client.publish(STATUS, b"end", 1)  # the gateway may; it comes behind whatever passed
     await until(lambda: (STATUS, b"end") in client.user_data_get())
