@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from config.sections import Config
+from config.sections import Config, Store
 from gateway.api.health import Health
 from gateway.api.server import Server
 from gateway.app import branch_sensors, report
@@ -32,7 +32,7 @@ from gateway.store import bins as bin_table
 from gateway.store import log as event_log
 from gateway.store import schema
 from gateway.store.branch import Branch
-from gateway.store.history import HistoryFile
+from gateway.store.history import HistoryFile, Past
 from gateway.store.lock import Lock
 from gateway.supervision import Supervisor, Systemd
 
@@ -56,79 +56,12 @@ class Gateway:
         """
         self._config = config
         self.folder = Path(config.store.history).parent
-        boot = boot_id()
-        self._lock = Lock(Path(config.store.history))
-        self._history = HistoryFile(Path(config.store.history), boot)
-        ledger = schema.open_to_write(Path(config.store.ledger), schema.ledger)
-        past = self._history.past
-        self._clock = SystemClock(
-            trusted=config.branch.clock == "trusted",
-            newest_stored=past.alive.wall if past.alive else 0.0,
-        )
-        branch = config.branch
-        self._opening = Opening(branch.opening_hours, branch.holidays, branch.timezone)
-        self._sensors = branch_sensors.build(config, self._hold_until)
-        self._first_changes = restart.resume(
-            past,
-            self._sensors.machines,
-            self._sensors.hearings,
-            self._sensors.stale_after,
-            self._clock,
-        )
-        self._bins = Bins(
-            self._sensors.stale_after,
-            self._sensors.patience + GRACE,
-            self._clock.monotonic(),
-            past.next_bin,
-        )
-        restart.rebuild(past, self._bins)
-        self._writer = Writer(
-            {
-                HISTORY: File(self._history.conn, self._history.path),
-                LEDGER: File(ledger, Path(config.store.ledger)),
-            },
-            config.store.sync_within,
-        )
-        self._readers = Readers(partial(schema.open_to_read, self._history.path))
+        self._boot = boot_id()
         self._bus, self._inbox, self._samples = Bus(), Inbox(), Samples()
-        self._model = Branch(
-            config,
-            past.standings,
-            self._history.cursor,
-            self._bins,
-            self._clock,
-            self._opening,
-            self._readers.run,
-        )
-        judge = Judge(
-            self._sensors.machines, self._sensors.hearings, self._clock, self._samples.add
-        )
-        self._recorder = Recorder(
-            self._writer, self._history, self._sensors.machines, self._clock, boot
-        )
-        self._pipeline = Pipeline(
-            self._inbox,
-            judge.take,
-            self._recorder,
-            self._bins,
-            self._clock,
-            self._publish,
-            self._redated,
-            config.store.commit_within,
-        )
         self._supervisor, self._systemd = Supervisor(), Systemd()
-        self._ports = Ports(config, self._sensors, self._inbox, self._clock, self._supervisor)
-        self._server = Server(
-            self._model,
-            self._bus,
-            config,
-            health=self._health,
-            admin={
-                "sensors": self._show_sensors,
-                "samples": self._show_samples,
-            },
-            socket_path=self.folder / "gateway.sock",
-        )
+        self._open_files(config.store)
+        self._go_on_from(self._history.past)
+        self._put_together(config)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. An error of the pipeline or the store ends it."""
@@ -160,6 +93,65 @@ class Gateway:
                     task.cancel()
             await self._pipeline.commit()
             await self._recorder.stop()
+
+    # --- putting it together ------------------------------------------------------------------
+
+    def _open_files(self, store: Store) -> None:
+        history, ledger = Path(store.history), Path(store.ledger)
+        self._lock = Lock(history)
+        self._history = HistoryFile(history, self._boot)
+        files = {
+            HISTORY: File(self._history.conn, history),
+            LEDGER: File(schema.open_to_write(ledger, schema.ledger), ledger),
+        }
+        self._writer = Writer(files, store.sync_within)
+        self._readers = Readers(partial(schema.open_to_read, history))
+
+    def _go_on_from(self, past: Past) -> None:
+        """Machines, sensors and bins, as an earlier process left them."""
+        branch = self._config.branch
+        newest = past.alive.wall if past.alive else 0.0
+        self._clock = SystemClock(trusted=branch.clock == "trusted", newest_stored=newest)
+        self._opening = Opening(branch.opening_hours, branch.holidays, branch.timezone)
+        self._sensors = sensors = branch_sensors.build(self._config, self._hold_until)
+        self._first_changes = restart.resume(
+            past, sensors.machines, sensors.hearings, sensors.stale_after, self._clock
+        )
+        grace, now = sensors.patience + GRACE, self._clock.monotonic()
+        self._bins = Bins(sensors.stale_after, grace, now, past.next_bin)
+        restart.rebuild(past, self._bins)
+
+    def _put_together(self, config: Config) -> None:
+        history, sensors, clock = self._history, self._sensors, self._clock
+        self._model = Branch(
+            config,
+            history.past.standings,
+            history.cursor,
+            self._bins,
+            clock,
+            self._opening,
+            self._readers.run,
+        )
+        self._recorder = Recorder(self._writer, history, sensors.machines, clock, self._boot)
+        self._pipeline = Pipeline(
+            self._inbox,
+            Judge(sensors.machines, sensors.hearings, clock, self._samples.add).take,
+            self._recorder,
+            self._bins,
+            clock,
+            self._publish,
+            self._redated,
+            config.store.commit_within,
+        )
+        self._ports = Ports(config, sensors, self._inbox, clock, self._supervisor)
+        self._server = Server(
+            self._model,
+            self._bus,
+            config,
+            health=self._health,
+            admin={"sensors": self._show_sensors, "samples": self._show_samples},
+            socket_path=self.folder / "gateway.sock",
+        )
 
     # --- what the parts call back -----------------------------------------------------------
 
