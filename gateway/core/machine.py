@@ -134,5 +134,5 @@ class Machine:
 
 
 def _replaced(verdict: Verdict, cause: Cause, decided: float) -> Verdict:
-    """A change of cause alone keeps its old `at`, and is never live: it is no edge."""
-    return Verdict(verdict.status, cause, verdict.at, decided, live=False, seq=verdict.seq)
+    """A change of cause alone keeps its old `at`; it is no edge, and no word of the sensor's."""
+    return Verdict(verdict.status, cause, verdict.at, decided, live=False)

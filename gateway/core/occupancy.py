@@ -139,7 +139,8 @@ class Detector:
         if self._word is None or self._word.active != word.active:
             self._word, self._credit = word, 0.0
         if self._confirms(word):
-            verdicts.append(self._judge(replace(self.verdict, cause=Cause.OBSERVED, decided=now)))
+            seen = replace(self.verdict, cause=Cause.OBSERVED, decided=now, seq=None)
+            verdicts.append(self._judge(seen))  # no transition: it bears no number of the sensor
         return verdicts + self.tick(now)
 
     def availability(self, now: float, *, online: bool) -> list[Verdict]:
@@ -277,7 +278,7 @@ class Detector:
     def _return(self, before: Verdict, now: float) -> Verdict:
         """The port was away for a short time only: all is as before."""
         cause = Cause.RESTORED if before.status.observed else before.cause
-        return self._judge(replace(before, cause=cause, decided=now, live=False))
+        return self._judge(replace(before, cause=cause, decided=now, live=False, seq=None))
 
     def _said_since(self, lost_at: float) -> Word | None:
         """Of what is held, what came while the port was lost: what was queued or retained."""
