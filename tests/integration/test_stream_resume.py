@@ -42,7 +42,7 @@ async def test_what_happens_during_a_replay_is_told_once_and_in_order(long_ago: 
     async def go_on() -> None:
         for number in range(500):
             long_ago.publish(MACHINES[number % 4][0])
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
     async with long_ago.stream("?lastEventId=e1-98000") as stream:
         going = asyncio.create_task(go_on())
