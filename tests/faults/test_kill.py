@@ -21,10 +21,15 @@ MACHINES = 20
 def publisher() -> Iterator[Client]:
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.max_queued_messages_set(0)
-    client.loop_start()
     yield client
     client.disconnect()
     client.loop_stop()
+
+
+def join(client: Client, port: int) -> None:
+    """Connect, then start the thread: one that starts first may find no host and die."""
+    client.connect("127.0.0.1", port)
+    client.loop_start()
 
 
 def stored(folder: Path) -> list[tuple[str, int]]:
@@ -53,7 +58,7 @@ def test_six_kills_lose_no_transition_and_double_none(tmp_path: Path, publisher:
     chance = random.Random(7)
     with gateway(tmp_path, config) as process:
         process.wait_port_up()
-        publisher.connect("127.0.0.1", process.broker_port())
+        join(publisher, process.broker_port())
         sent = []
         for number in range(MESSAGES):
             machine = f"m{number % MACHINES:03d}"
@@ -78,7 +83,7 @@ def test_what_waited_over_a_stop_is_late_and_the_status_right(
     config = native_config(1, occupancy="busy_after = 0\nfree_after = 0")
     with gateway(tmp_path, config) as process:
         process.wait_port_up()
-        publisher.connect("127.0.0.1", process.broker_port())
+        join(publisher, process.broker_port())
         say(publisher, "m000", occupied=True, seq=1)
         process.wait_status("m000", "occupied")
         process.kill()
@@ -95,7 +100,7 @@ def test_a_leaning_goes_on_over_a_kill_and_frees_the_machine_at_the_right_time(
     config = native_config(1, occupancy="busy_after = 0\nfree_after = 6")
     with gateway(tmp_path, config) as process:
         process.wait_port_up()
-        publisher.connect("127.0.0.1", process.broker_port())
+        join(publisher, process.broker_port())
         say(publisher, "m000", occupied=True, seq=1)
         process.wait_status("m000", "occupied")
         said_at = time.time()
