@@ -44,7 +44,18 @@ class PortBack:
     at: float
 
 
-Item = Delivery | PortLost | PortBack
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Staff say that a machine is out of service, or back."""
+
+    machine: str
+    out: bool
+    at: float
+    receipt: Callable[[], object]
+    """Called once it is committed."""
+
+
+Item = Delivery | PortLost | PortBack | Service
 
 
 class Inbox:
@@ -55,6 +66,8 @@ class Inbox:
         self._capacity = capacity
         self._rung = asyncio.Event()
         self.refused = 0
+        self.heard = 0
+        """Deliveries so far."""
 
     def __len__(self) -> int:
         return len(self._items)
@@ -62,13 +75,14 @@ class Inbox:
     def put(self, item: Item) -> bool:
         """Append `item`; False (and counted) when the inbox is full.
 
-        What carries a receipt is bounded by the broker's window, what tells of a port by the
-        number of ports: only receiptless deliveries are refused.
+        What carries a receipt is bounded by the broker's window or by the API's limits, what
+        tells of a port by the number of ports: only receiptless deliveries are refused.
         """
         full = len(self._items) >= self._capacity
         if full and isinstance(item, Delivery) and item.receipt is None:
             self.refused += 1
             return False
+        self.heard += isinstance(item, Delivery)
         self._items.append(item)
         self._rung.set()
         return True

@@ -93,7 +93,7 @@ class Cursor:
     def parse(cls, text: str) -> "Cursor | None":
         """`<epoch>-<seq>` as streams carry it; None if it is not one."""
         epoch, dash, seq = text.rpartition("-")
-        if not dash or not epoch.isalnum() or not (seq.isascii() and seq.isdigit()):
+        if not (text.isascii() and dash and epoch.isalnum() and seq.isdigit()):
             return None
         return cls(epoch, int(seq)) if len(text) <= MAX_CURSOR else None
 

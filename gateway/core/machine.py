@@ -28,7 +28,9 @@ class Machine:
         start = Verdict(Status.UNKNOWN, Cause.START, 0.0, 0.0)
         self.detectors = {name: Detector(rule, start, hold_until) for name, rule in rules.items()}
         self._verdicts = dict.fromkeys(rules, start)
+        self._sensed = start
         self.verdict = start
+        """What is shown: what was sensed, unless staff took the machine out of service."""
 
     def start(self, now: float) -> list[Change]:
         """Begin with nothing known: the first unknown is a change."""
@@ -37,24 +39,33 @@ class Machine:
 
     def restore(self, verdict: Verdict, heard_at: float) -> None:
         """Go on from `verdict` on every sensor, as if last heard at `heard_at`."""
-        self.verdict = verdict
-        self._verdicts = dict.fromkeys(self._verdicts, verdict)
+        self.verdict = self._sensed = verdict
+        if self.out_of_service:  # what its sensors said then was not stored
+            now = verdict.decided
+            self._sensed = Verdict(Status.UNKNOWN, Cause.START, now, now)
+        self._verdicts = dict.fromkeys(self._verdicts, self._sensed)
         for detector in self.detectors.values():
-            detector.restore(verdict, heard_at)
+            detector.restore(self._sensed, heard_at)
 
     def resume(self, sensor: str, held: Held | None) -> None:
         """Go on with what a sensor that speaks on change held, after `restore`.
 
-        Beside others a sensor that holds no word has no part in what was restored.
+        One that holds no word has no part in what was restored, whatever that was.
         """
         detector = self.detectors[sensor]
         if held is not None:
             detector.resume(held)
-        if len(self.detectors) > 1 and (held is None or held.word is None):
+        now = self.verdict.decided
+        if (held is None or held.word is None) and self._counts_on(sensor):
             cause = Cause.SENSOR_OFFLINE if held is not None and held.offline else Cause.START
-            now = self.verdict.decided
-            detector.verdict = Verdict(Status.UNKNOWN, cause, now, now)
-            self._verdicts[sensor] = detector.verdict
+            detector.verdict = self._verdicts[sensor] = Verdict(Status.UNKNOWN, cause, now, now)
+        if self._status() is not self._sensed.status:
+            self._sensed = Verdict(Status.UNKNOWN, self._blind_cause(), now, now)
+            self._show(self._sensed)
+
+    def _counts_on(self, sensor: str) -> bool:
+        """Whether what was restored says something of this sensor: its own unknown stays as is."""
+        return len(self.detectors) > 1 or self._verdicts[sensor].status.observed
 
     def hear(self, sensor: str, word: Word, now: float) -> list[Change]:
         """Take a word of one of its sensors."""
@@ -74,6 +85,22 @@ class Machine:
         """Take that one of its sensors is heard again."""
         return self._until(now) + self._combine(sensor, self.detectors[sensor].back(now))
 
+    @property
+    def out_of_service(self) -> bool:
+        """Whether staff said so."""
+        return self.verdict.status is Status.OUT_OF_SERVICE
+
+    def service(self, now: float, *, out: bool) -> list[Change]:
+        """Take the staff's word that it is out of service, or back as its sensors see it now."""
+        changes = self.tick(now)
+        if out is not self.out_of_service:
+            sensed = self._sensed
+            back = Verdict(sensed.status, sensed.cause, now, now, live=False)
+            staff = Verdict(Status.OUT_OF_SERVICE, Cause.STAFF, now, now, live=False)
+            self.verdict = staff if out else back
+            changes.append(self._change(self.verdict))
+        return changes
+
     def tick(self, now: float) -> list[Change]:
         """Let time pass."""
         due = [(verdict, name) for name, d in self.detectors.items() for verdict in d.tick(now)]
@@ -88,21 +115,27 @@ class Machine:
         changes = []
         for verdict in verdicts:
             self._verdicts[sensor] = verdict
-            combined = self._combined(verdict)
-            if (combined.status, combined.cause) != (self.verdict.status, self.verdict.cause):
-                self.verdict = combined
-                changes.append(self._change(combined))
+            combined, before = self._combined(verdict), self._sensed
+            if (combined.status, combined.cause) != (before.status, before.cause):
+                self._sensed = combined
+                changes += self._show(combined)
         return changes
+
+    def _show(self, sensed: Verdict) -> list[Change]:
+        if self.out_of_service:
+            return []
+        self.verdict = sensed
+        return [self._change(sensed)]
 
     def _combined(self, newest: Verdict) -> Verdict:
         """The machine's verdict after `newest`, one of its sensors' verdicts."""
         if len(self._verdicts) == 1:
             return newest
         status = self._status()
-        if status is self.verdict.status:
+        if status is self._sensed.status:
             same = newest.status is status  # only who agrees can change the cause
-            cause = newest.cause if same else self.verdict.cause
-            return _replaced(self.verdict, cause, newest.decided)
+            cause = newest.cause if same else self._sensed.cause
+            return _replaced(self._sensed, cause, newest.decided)
         if status is newest.status and status is not self._weak:
             return newest
         if status is Status.UNKNOWN:

@@ -9,7 +9,7 @@ from gateway.core.events import Change
 from gateway.core.machine import Machine
 from gateway.core.occupancy import Detector, Held, Word
 from gateway.core.stamp import stamp
-from gateway.inbox import Delivery, Item, PortLost
+from gateway.inbox import Delivery, Item, PortBack, PortLost, Service
 from sensors.sample import Availability, Sample
 
 TICK = 0.5  # seconds: how exactly a lasting trend becomes a status; words are judged at once
@@ -70,8 +70,11 @@ class Judge:
         for item in items:
             if isinstance(item, Delivery):
                 self._deliver(item, batch)
+            elif isinstance(item, Service):
+                batch.changes += self._machines[item.machine].service(item.at, out=item.out)
+                batch.receipts.append(item.receipt)
             else:
-                self._port(lost=isinstance(item, PortLost), item=item, batch=batch)
+                self._port(item, batch)
         self._let_time_pass(batch)
         return batch
 
@@ -83,11 +86,10 @@ class Judge:
         for machine in self._machines.values():
             batch.changes += machine.tick(now)
 
-    def _port(self, *, lost: bool, item: Item, batch: Batch) -> None:
-        assert not isinstance(item, Delivery)
+    def _port(self, item: PortLost | PortBack, batch: Batch) -> None:
         for sensor in sorted(item.sensors & self.hearings.keys()):
             machine = self.hearings[sensor].machine
-            move = machine.lost if lost else machine.back
+            move = machine.lost if isinstance(item, PortLost) else machine.back
             batch.changes += move(sensor, item.at)
 
     def _deliver(self, delivery: Delivery, batch: Batch) -> None:

@@ -36,8 +36,20 @@ def resume(
     changes: list[Change] = []
     for name, machine in machines.items():
         recent = restart.fresh and restart.now - restart.alive_at < stale_after[name]
-        changes += _resume(machine, past.standings.get(name), restart, clock, recent=recent)
+        was = past.standings.get(name)
+        if was is None:
+            changes += machine.start(restart.now)
+        else:
+            machine.restore(_verdict(was, restart, clock, recent=recent), restart.alive_at)
         _resume_words(past, hearings, name, recent=recent)
+        if was is not None and _is_news(machine.verdict, was):
+            v = machine.verdict
+            changes.append(Change(name, v.status, v.cause, v.at, restart.now))
+    changes += [  # nobody watches what is not configured: nothing of it may be restored later
+        Change(name, Status.UNKNOWN, Cause.START, restart.alive_at, restart.now)
+        for name, was in past.standings.items()
+        if name not in machines and was.status.observed
+    ]
     return changes
 
 
@@ -70,22 +82,18 @@ def _restart(past: Past, clock: Clock) -> Restart:
     return Restart(now, min(now, past.alive.wall - clock.offset), fresh=False)
 
 
-def _resume(
-    machine: Machine, was: Standing | None, restart: Restart, clock: Clock, *, recent: bool
-) -> list[Change]:
-    if was is None:
-        return machine.start(restart.now)
+def _verdict(was: Standing, restart: Restart, clock: Clock, *, recent: bool) -> Verdict:
+    """What an earlier process showed, as far as it may still be so."""
     at = was.at if restart.fresh else was.last_change - clock.offset
-    verdict = Verdict(was.status, was.cause, at, restart.now)
-    if was.status.observed and recent:
-        verdict = Verdict(was.status, Cause.RESTORED, at, restart.now)
-    elif was.status.observed:
-        verdict = Verdict(Status.UNKNOWN, Cause.START, restart.alive_at, restart.now)
-    machine.restore(verdict, restart.alive_at)
-    changed = verdict.status.observed or verdict.status is not was.status
-    return [
-        Change(machine.machine, verdict.status, verdict.cause, verdict.at, restart.now)
-    ] * changed
+    if not was.status.observed:
+        return Verdict(was.status, was.cause, at, restart.now)
+    if recent:
+        return Verdict(was.status, Cause.RESTORED, at, restart.now)
+    return Verdict(Status.UNKNOWN, Cause.START, restart.alive_at, restart.now)
+
+
+def _is_news(verdict: Verdict, was: Standing) -> bool:
+    return verdict.status.observed or verdict.status is not was.status
 
 
 def _resume_words(

@@ -1,7 +1,7 @@
 """Single values about the file itself, and what sensors said last."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import TypeVar
 
@@ -76,6 +76,14 @@ def hold(conn: sqlite3.Connection, boot: int, held: Mapping[str, Held]) -> None:
     for start in range(0, whole, AT_ONCE):
         conn.execute(HOLD_MANY, [*chain.from_iterable(rows[start : start + AT_ONCE])])
     conn.executemany(HOLD, rows[whole:])
+
+
+def forget_others(conn: sqlite3.Connection, sensors: Iterable[str]) -> None:
+    """Drop the words of sensors that are not configured: meanwhile they say what nobody hears."""
+    known = set(sensors)
+    stored = [row[0] for row in conn.execute("SELECT sensor FROM words")]
+    gone = [(sensor,) for sensor in stored if sensor not in known]
+    conn.executemany("DELETE FROM words WHERE sensor = ?", gone)
 
 
 def held(conn: sqlite3.Connection, boot: str) -> dict[str, Held]:

@@ -62,6 +62,8 @@ class Start:
     same_boot: bool = True
     since: float = 500
     clock: FakeClock = field(default_factory=FakeClock)
+    spoke: bool = True
+    """Whether its sensor had ever said anything: then it holds at least what is shown."""
 
     def past(self) -> Past:
         standing = Standing(self.was, self.cause, WALL + self.since, WALL + self.since, self.since)
@@ -78,6 +80,9 @@ class Start:
         )
 
     def __post_init__(self) -> None:
+        if self.held is None and self.spoke and self.was.observed:
+            word = Word(active=self.was is OCCUPIED, at=self.since)
+            self.held = Held(word, self.since, self.since, False, False)
         self.machine = Machine("m", {"s": self.rule})
         detector = self.machine.detectors["s"]
         repeats = self.rule.repeats_every is not None
@@ -114,6 +119,10 @@ def test_in_the_same_boot_a_young_status_returns_as_restored_with_its_old_last_c
 def test_a_note_of_299_s_is_young_and_one_of_300_s_is_not() -> None:
     assert Start(alive=701).told == [(OCCUPIED, RESTORED, 500)]
     assert Start(alive=700).told == [(UNKNOWN, START, 700)]
+
+
+def test_a_sensor_that_never_spoke_has_no_part_in_what_was_shown() -> None:
+    assert Start(FREE, spoke=False).told == [(UNKNOWN, START, 1000)]
 
 
 def test_what_was_restored_already_is_restored_again() -> None:
@@ -293,3 +302,27 @@ def test_a_return_laid_again_begins_when_it_was_decided() -> None:
     rebuild(past, bins)
     (done,) = bins.close(960, WALL)
     assert (done.occupied, done.observed, done.sessions) == (700, 700, 1)
+
+
+# --- out of service ---------------------------------------------------------------------------
+
+
+def test_out_of_service_outlives_a_restart_without_a_new_event() -> None:
+    start = Start(Status.OUT_OF_SERVICE, Cause.STAFF)
+    assert start.told == []
+    assert start.machine.out_of_service
+    assert start.machine.verdict.at == 500
+
+
+def test_back_in_service_after_a_restart_it_is_as_its_sensor_says() -> None:
+    start = Start(Status.OUT_OF_SERVICE, Cause.STAFF)
+    start.hear(1001, active=True, seq=1)
+    start.tick(1100)
+    back = start.machine.service(1100, out=False)
+    assert [(c.status, c.at, c.live) for c in back] == [(OCCUPIED, 1100, False)]
+
+
+def test_what_is_not_configured_any_more_is_unknown_so_that_nothing_of_it_is_restored() -> None:
+    start = Start()
+    changes = resume(start.past(), {}, {}, {}, start.clock)
+    assert [(c.machine, c.status, c.at) for c in changes] == [("m", UNKNOWN, 990)]
