@@ -22,7 +22,7 @@ def judge(config: Config, found: Findings) -> None:
     for at, text, check in _texts(config):
         if text and (wrong := check(text)):
             found.add(at, *wrong)
-    for rule in (_branch, _http, _store, _simulator, _serial, _machines, _sensors):
+    for rule in (_branch, _store, _simulator, _serial, _machines, _sensors):
         rule(config, found)
 
 
@@ -41,6 +41,7 @@ def _texts(config: Config) -> Iterator[tuple[Place, str, values.Check]]:
     yield from _each(("branch", "holidays"), branch.holidays, values.day)
     yield ("http", "host"), http.host, values.host
     yield from _each(("http", "allowed_hosts"), http.allowed_hosts, values.host)
+    yield from _each(("limits", "exempt"), config.limits.exempt, values.network)
     yield from _each(("http", "trusted_proxies"), http.trusted_proxies, values.network)
     yield from _each(("http", "cors_origins"), http.cors_origins, values.origin)
     yield ("mqtt", "url"), config.mqtt.url, values.broker
@@ -69,12 +70,6 @@ def _branch(config: Config, found: Findings) -> None:
     at: Place = ("branch", "opening_hours")
     if config.branch.opening_hours == {} and not found.mistaken(at):
         found.add(at, "is closed on every day", "name the days, or leave it out for always open")
-
-
-def _http(config: Config, found: Findings) -> None:
-    if config.http.tls is not None and not found.mistaken(("http", "tls")):
-        hint = "put a proxy that speaks https in front, or remove it"
-        found.add(("http", "tls"), "cannot be served by this version", hint)
 
 
 def _store(config: Config, found: Findings) -> None:

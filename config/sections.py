@@ -59,7 +59,14 @@ class Http(Section, frozen=True):
 class Limits(Section, frozen=True):
     """`[limits]`: what one client may take."""
 
-    requests: Count = 100  # per minute and address
+    requests: Count = 100  # a minute, of one member or one address
+    writes: Count = 30  # a minute, of one member, key or address
+    kiosk_requests: Count = 600  # a minute, of one kiosk's key
+    key_requests: Count = 600  # a minute, of one other key
+    members_per_address: Count = 5  # new ones a day
+    members_per_link: Count = 300  # new ones a day from one network: a busy opening day
+    connections_per_address: Count = 200  # open at once; a proxy's or an office's is one address
+    exempt: tuple[Text, ...] = ()  # addresses that are not counted
     streams: Count = 2000  # open at once in all: a Pi's memory at 24 KiB each
     streams_per_address: Count = 20  # a family's phones, or a kiosk's tabs behind one address
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -23,6 +24,13 @@ GATHER = 0.004  # seconds between looks in a flood: at 10,000 a second 40 items,
 MOST_WAITING = 256  # reads: 2 readers at 2 ms each serve these in 0.3 s; more are refused
 
 log = logging.getLogger(__name__)
+
+
+Timed = Callable[[str, float], None]
+"""Hears of every piece of work: the name of its function and how many seconds it took."""
+
+
+def _untimed(_name: str, _seconds: float) -> None: ...
 
 
 class BusyError(Exception):
@@ -68,6 +76,7 @@ class Writer:
         self._fault: OSError | None = None  # a sync failed: what it left out, none makes good
         self._unsynced: dict[str, float] = {}  # file → monotonic moment of its oldest such commit
         self._thread = threading.Thread(target=self._run, name="writer")
+        self.timed: Timed = _untimed
         self.commits = 0
         self.moved_at = time.monotonic()
         """When the thread last went round; the watchdog looks at it."""
@@ -85,6 +94,11 @@ class Writer:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(file, work, done))
         return await done
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that no transaction has taken yet."""
+        return self._jobs.qsize()
 
     def stop(self) -> None:
         """Finish what waits, sync, close the files; blocks until that is done."""
@@ -121,7 +135,7 @@ class Writer:
         if not jobs:
             return
         try:
-            results = _transaction(self._files[name].conn, jobs)
+            results = _transaction(self._files[name].conn, jobs, self.timed)
             self.commits += 1
             self._unsynced.setdefault(name, self._clock())
             self._sync_if_due(self._clock())
@@ -152,11 +166,13 @@ class Writer:
 _Result = tuple["asyncio.Future[Any]", Exception | None, Any]
 
 
-def _transaction(conn: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Result]:
+def _transaction(conn: sqlite3.Connection, jobs: Sequence[_Job], timed: Timed) -> list[_Result]:
     conn.execute("BEGIN IMMEDIATE")
     try:
-        results = [_savepoint(conn, job) for job in jobs]
+        results = [_savepoint(conn, job, timed) for job in jobs]
+        began = time.perf_counter()
         conn.execute("COMMIT")
+        timed("COMMIT", time.perf_counter() - began)
     except Exception:
         if conn.in_transaction:
             conn.execute("ROLLBACK")
@@ -164,8 +180,9 @@ def _transaction(conn: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Result
     return results
 
 
-def _savepoint(conn: sqlite3.Connection, job: _Job) -> _Result:
+def _savepoint(conn: sqlite3.Connection, job: _Job, timed: Timed) -> _Result:
     conn.execute("SAVEPOINT job")
+    began = time.perf_counter()
     try:
         result = job.work(conn)
     except Exception as error:
@@ -174,10 +191,18 @@ def _savepoint(conn: sqlite3.Connection, job: _Job) -> _Result:
         conn.execute("ROLLBACK TO job")
         return job.done, error, None
     else:
+        timed(name_of(job.work), time.perf_counter() - began)
         return job.done, None, result
     finally:
         if conn.in_transaction:
             conn.execute("RELEASE job")
+
+
+def name_of(work: Callable[..., object]) -> str:
+    """The function behind a piece of work: `Credentials.join` for a lambda written in there."""
+    while isinstance(work, partial):
+        work = work.func
+    return work.__qualname__.partition(".<locals>")[0]
 
 
 def _resolve(results: Sequence[_Result]) -> None:
@@ -210,6 +235,7 @@ class Readers:
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
+        self.timed: Timed = _untimed
         self.waiting = 0
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -234,10 +260,12 @@ class Readers:
             conn = self._local.conn = self._connect()
             self._open.append(conn)
         conn.execute("BEGIN")
+        began = time.perf_counter()
         try:
             return work(conn)
         finally:
             conn.execute("ROLLBACK")
+            self.timed(name_of(work), time.perf_counter() - began)
 
 
 # --- Loop hand-over ------------------------------------------------------------------------

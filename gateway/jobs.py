@@ -15,8 +15,10 @@ Batch = Callable[[], Awaitable[int]]
 log = logging.getLogger(__name__)
 
 
-def schedule(timezone: str, nightly: dict[str, Batch]) -> AsyncIOScheduler:
-    """Start the nightly jobs; the caller shuts the scheduler down."""
+def schedule(
+    timezone: str, nightly: dict[str, Batch], each_minute: Callable[[], Awaitable[None]]
+) -> AsyncIOScheduler:
+    """Start the jobs; the caller shuts the scheduler down."""
     scheduler = AsyncIOScheduler(timezone=timezone)
     for name, batch in nightly.items():
         scheduler.add_job(
@@ -29,6 +31,9 @@ def schedule(timezone: str, nightly: dict[str, Batch]) -> AsyncIOScheduler:
             coalesce=True,
             max_instances=1,
         )
+    scheduler.add_job(
+        each_minute, "cron", second=0, misfire_grace_time=None, coalesce=True, max_instances=1
+    )
     scheduler.start()
     return scheduler
 

@@ -26,6 +26,8 @@ class MachineUpdate(
     last_change: float
     cause: Cause
     seq: int | msgspec.UnsetType = msgspec.UNSET
+    id: str | msgspec.UnsetType = msgspec.UNSET
+    """`<epoch>-<seq>`: what a client that comes back says it knows."""
 
 
 def moment(seconds: float) -> float:
@@ -39,12 +41,15 @@ def encode_update(view: MachineView) -> bytes:
 
 
 def encode_event(event: Event, view: MachineView) -> bytes:
-    """A stored event of the machine in `view`, as JSON with its `seq`."""
-    return _encode(_update(event, view, event.seq))
+    """A stored event of the machine in `view`, as JSON with its `seq` and `id`."""
+    return _encode(_update(event, view, event.seq, f"{event.epoch}-{event.seq}"))
 
 
 def _update(
-    said: Event | MachineView, view: MachineView, seq: int | msgspec.UnsetType = msgspec.UNSET
+    said: Event | MachineView,
+    view: MachineView,
+    seq: int | msgspec.UnsetType = msgspec.UNSET,
+    name: str | msgspec.UnsetType = msgspec.UNSET,
 ) -> MachineUpdate:
     return MachineUpdate(
         machine_id=view.machine,
@@ -55,4 +60,5 @@ def _update(
         last_change=moment(said.last_change),
         cause=said.cause,
         seq=seq,
+        id=name,
     )

@@ -116,3 +116,6 @@ class ReadModel(Protocol):
 
     async def since(self, cursor: Cursor) -> Replay:
         """The events after `cursor`, up to the newest published one."""
+
+    async def page(self, after: Cursor | None, limit: int) -> Replay:
+        """At most `limit` events of the log after `after`, or from the oldest that is kept."""

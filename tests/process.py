@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
 READY_WITHIN = 20.0  # seconds; a loaded test machine starts a broker in one
 
 
@@ -94,6 +97,15 @@ class GatewayProcess:
             connection.request("GET", target)
             return connection.getresponse().status
 
+    def local_call(self, method: str, target: str, body: object) -> tuple[int, Any]:
+        """(status, JSON) of a call with a JSON body."""
+        connection = LocalConnection(self.socket)
+        with contextlib.closing(connection):
+            headers = {"Content-Type": "application/json"}
+            connection.request(method, target, json.dumps(body), headers)
+            reply = connection.getresponse()
+            return reply.status, json.loads(reply.read())
+
     def status(self, machine: str) -> str:
         found: str = self.local(f"/machines/{machine}")["status"]
         return found
@@ -103,6 +115,31 @@ class GatewayProcess:
         while self.status(machine) != status:
             assert time.monotonic() < end, self.local(f"/machines/{machine}")
             time.sleep(0.02)
+
+    def publish(self, machine: str, *, occupied: bool) -> None:
+        """A native sensor's word, once the broker has it."""
+        client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        client.connect("127.0.0.1", self.broker_port())
+        client.loop_start()
+        topic = f"gyms/test/machines/{machine}/occupancy"
+        client.publish(topic, "ON" if occupied else "OFF", qos=1).wait_for_publish(10)
+        client.disconnect()
+        client.loop_stop()
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
+    def send(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, within: float) -> int:
+        """The exit code, once it ends by itself."""
+        assert self._process is not None
+        return self._process.wait(within)
 
     def kill(self) -> None:
         assert self._process is not None

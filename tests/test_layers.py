@@ -21,6 +21,7 @@ ROWS = [
         "gateway.clock",
         "gateway.messages",
         "gateway.samples",
+        "gateway.logs",
     ),
     (
         "gateway.pipeline",
@@ -51,6 +52,7 @@ OUTSIDE = {  # distribution → who may use it
     "sqlite_utils": ("gateway.store",),
     "paho": ("gateway.ports",),
     "serial": ("gateway.ports",),
+    "prometheus_client": ("gateway.api",),
     "aiohttp": ("gateway.api", "gateway.notify", "gateway.cli"),
     "apscheduler": ("gateway.jobs",),
     "click": ("gateway.cli", "gateway.__main__"),

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from gateway.api import examples
 from gateway.api.lookup import identifier, looking_up
 from gateway.api.messages import (
     Branches,
+    BranchRow,
     CategoryMachines,
     Wire,
     branch_row,
@@ -14,6 +16,7 @@ from gateway.api.messages import (
     encode,
     machine_row,
 )
+from gateway.api.operation import Operation
 from gateway.api.query import no_parameters
 from gateway.api.ready import Ready, body_of, reply
 from gateway.messages import moment
@@ -27,13 +30,41 @@ class BranchRoutes:
         self._model = model
         self._ready = ready
 
-    def routes(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         """What is served here."""
-        machines = "/branches/{gymId}/categories/{category}/machines"
         return [
-            web.get("/branches", self.list_branches),
-            web.get("/branches/{gymId}", self.show_branch),
-            web.get(machines, self.list_machines),
+            Operation(
+                method="GET",
+                path="/branches",
+                handler=self.list_branches,
+                summary="Every branch known here",
+                tag="Branches",
+                gives=Branches,
+                example=examples.BRANCHES,
+                live=True,
+            ),
+            Operation(
+                method="GET",
+                path="/branches/{gymId}",
+                handler=self.show_branch,
+                summary="One branch",
+                tag="Branches",
+                parameters=(examples.GYM_ID,),
+                gives=BranchRow,
+                example=examples.BRANCH,
+                live=True,
+            ),
+            Operation(
+                method="GET",
+                path="/branches/{gymId}/categories/{category}/machines",
+                handler=self.list_machines,
+                summary="The machines of one category",
+                tag="Branches",
+                parameters=(examples.GYM_ID, examples.CATEGORY),
+                gives=CategoryMachines,
+                example=examples.CATEGORY_MACHINES,
+                live=True,
+            ),
         ]
 
     async def list_branches(self, request: web.Request) -> web.Response:

@@ -1,13 +1,16 @@
 """How the gateway is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from aiohttp import web
 
 from gateway.api.connection import connection_of
-from gateway.api.messages import HealthReply, HealthStatus, encode
+from gateway.api.door import holder_of
+from gateway.api.messages import HealthReply, HealthStatus, LiveReply, encode
+from gateway.api.operation import Operation
+from gateway.core.access import Role, may
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +33,41 @@ class HealthRoutes:
     def __init__(self, health: Callable[[], Health]) -> None:
         self._health = health
 
-    def routes(self) -> list[web.RouteDef]:
-        """What is served here."""
-        return [
-            web.get("/health", self.show_health),
-            web.get("/health/live", self.show_live),
-            web.get("/health/ready", self.show_ready),
-        ]
+    def operations(self) -> list[Operation]:
+        """What is served here; never limited."""
+        health = Operation(
+            method="GET",
+            path="/health",
+            handler=self.show_health,
+            summary="How the gateway is; the parts too with a staff key",
+            tag="Health",
+            gives=HealthReply,
+            example={"status": "ok", "ready": True},
+            rate="none",
+        )
+        live = replace(
+            health,
+            path="/health/live",
+            handler=self.show_live,
+            summary="The process answers",
+            gives=LiveReply,
+            example={"status": "ok"},
+        )
+        ready = replace(
+            health,
+            path="/health/ready",
+            handler=self.show_ready,
+            summary="200 while store, pipeline and HTTP work, degraded or not",
+            also=(503,),
+        )
+        return [health, live, ready]
 
     async def show_health(self, request: web.Request) -> web.Response:
-        """The status; the parts too for who asks locally."""
+        """The status; the parts too for staff and for who asks locally."""
         health = self._health()
-        return _answer(health, 200, tell_all=connection_of(request).local)
+        holder = holder_of(request)
+        is_staff = holder is not None and may(holder.role, Role.STAFF)
+        return _answer(health, 200, tell_all=is_staff or connection_of(request).local)
 
     async def show_live(self, _request: web.Request) -> web.Response:
         """The process answers."""

@@ -3,13 +3,18 @@
 import asyncio
 import csv
 import io
+from dataclasses import replace
 from math import ceil
+from typing import Annotated, Literal
 
 from aiohttp import web
+from msgspec import Meta
 
+from gateway.api import examples
 from gateway.api.lookup import identifier, looking_up
 from gateway.api.machines import own_or_named_gym
-from gateway.api.messages import bin_row, clock_of, encode, history_reply
+from gateway.api.messages import HistoryReply, bin_row, clock_of, encode, history_reply
+from gateway.api.operation import Operation, Parameter
 from gateway.api.query import LATEST, Query
 from gateway.api.ready import Body, Ready, body_of, reply
 from gateway.core.bins import BIN_SECONDS
@@ -19,6 +24,14 @@ HOUR = 3600
 LONGEST = 31 * 24  # hours
 PATIENCE = 10.0  # seconds a read may take; it takes milliseconds while the disk is well
 FORMATS = ("json", "csv")
+Hours = Annotated[float, Meta(ge=0.25, le=LONGEST)]
+Moment = Annotated[float, Meta(ge=0, le=LATEST)]
+QUERY = (
+    Parameter("hours", Hours, "Hours up to `to`; not together with `from` or `to`.", 24),
+    Parameter("from", Moment, "Epoch seconds; at most 31 days before `to`.", None),
+    Parameter("to", Moment, "Epoch seconds; by default the end of the running bin.", None),
+    Parameter("format", Literal["json", "csv"], "JSON, or CSV by RFC 4180.", "json"),
+)
 COLUMNS = ("start", "occupancyRatio", "occupiedSeconds", "observedSeconds", "sessions", "open")
 
 
@@ -30,12 +43,28 @@ class HistoryRoutes:
         self._own_gym = own_gym
         self._ready = ready
 
-    def routes(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         """What is served here."""
-        return [
-            web.get("/machines/{machineId}/history", self.show_history),
-            web.get("/branches/{gymId}/machines/{machineId}/history", self.show_history),
-        ]
+        short = Operation(
+            method="GET",
+            path="/machines/{machineId}/history",
+            handler=self.show_history,
+            summary="A machine's past in quarter hours, and its usual week",
+            tag="Machines",
+            parameters=(examples.MACHINE_ID, *QUERY),
+            gives=HistoryReply,
+            other_media="text/csv",
+            example=examples.HISTORY,
+            live=True,
+            refuses=(503,),
+        )
+        full = replace(
+            short,
+            path="/branches/{gymId}/machines/{machineId}/history",
+            summary="The past of a machine of any branch known here",
+            parameters=(examples.GYM_ID, examples.MACHINE_ID, *QUERY),
+        )
+        return [short, full]
 
     async def show_history(self, request: web.Request) -> web.Response:
         """Bins and the usual week."""
@@ -46,17 +75,15 @@ class HistoryRoutes:
         start, end, form = span(Query(request, ("hours", "from", "to", "format")), now)
         key = (gym, machine, start, end, form)
         body = self._ready.get(key) or self._ready.put(key, await self._read(*key))
-        response = reply(request, body)
-        if form == "csv":
-            response.headers["Content-Disposition"] = f'attachment; filename="{machine}.csv"'
-        return response
+        return reply(request, body)
 
     async def _read(self, gym: str, machine: str, start: float, end: float, form: str) -> Body:
         with looking_up("machine", machine):
             async with asyncio.timeout(PATIENCE):
                 history = await self._model.history(gym, machine, start, end)
         if form == "csv":
-            return body_of(_csv(history), "text/csv")
+            name = {"Content-Disposition": f'attachment; filename="{machine}.csv"'}
+            return body_of(_csv(history), "text/csv", **name)
         return body_of(encode(history_reply(gym, machine, history, clock_of(self._model))))
 
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from config.sections import Limits
+from gateway.api.framing import FRAMINGS, Message
 from gateway.api.messages import (
     HeartbeatMessage,
     ResetMessage,
@@ -14,22 +14,20 @@ from gateway.api.messages import (
     encode,
     snapshot_message,
 )
-from gateway.api.viewer import Follow, Frame, Viewer
+from gateway.api.rounds import PIECE, Rounds, chosen_of
+from gateway.api.seats import Seats, Share, not_local
+from gateway.api.viewer import NOTHING, Follow, Viewer
 from gateway.bus import Bus
-from gateway.core.errors import FullError, LimitError
-from gateway.core.events import Cursor, Event
-from gateway.messages import encode_event
+from gateway.core.events import Cursor
 from gateway.readmodel import ReadModel, Replay
 
 HEARTBEAT = 10.0  # seconds; SPEC allows 15
 MOST_BEHIND = 30.0  # seconds a client may not read before it loses its place
-MOST_GATHERED = 5000  # events in one round: 1 MB of frames
-REPLAYS = 8  # at a time: each holds up to 2 MB of frames
+AGE = (3600.0, 7200.0)  # seconds after which a stream ends; its client comes back and resumes
+REPLAYS = 8  # at a time: each holds up to 10,000 events
 REPLAY_WAIT = 2.0  # seconds to wait for one of them; then a snapshot must do
 READ_PATIENCE = 10.0  # seconds the store may take to tell what was missed
 MOST_ROUNDS = 20  # of reading what came meanwhile; a client that needs more reads too slowly
-PIECE = 200  # events written at once while replaying: 40 kB
-RETRY = (1000, 4000)  # milliseconds: a thousand clients do not come back at once
 
 
 class Hub:
@@ -42,29 +40,28 @@ class Hub:
         limits: Limits,
         heartbeat: float = HEARTBEAT,
         most_behind: float = MOST_BEHIND,
+        age: tuple[float, float] = AGE,
+        share: Share = not_local,
     ) -> None:
         self._model = model
         self._bus = bus
-        self._limits = limits
         self._heartbeat = heartbeat
         self._most_behind = most_behind
-        self._views = {view.machine: view for view in model.snapshot().machines}
-        self._cursor = model.snapshot().cursor
-        self._pending: list[Event] = []
-        self._groups: dict[tuple[Follow, bool], set[Viewer]] = {}
-        self._seats: Counter[str] = Counter()
+        self._age = age
+        snapshot = model.snapshot()
+        self._rounds = Rounds({view.machine: view for view in snapshot.machines}, snapshot.cursor)
+        self._open: dict[Viewer, float] = {}  # when each shall end
+        self._seats = Seats(limits, share)
         self._replays = asyncio.Semaphore(REPLAYS)
         self._last_reset = (0, "")
         self._closed = False
-        self._round: asyncio.TimerHandle | None = None
-        self._idle_at = 0.0
         self._undo: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Listen to the bus, and let the heart beat."""
         self._loop = asyncio.get_running_loop()
-        self._cursor = self._model.snapshot().cursor
-        self._undo.append(self._bus.listen(self._hear))
+        self._rounds.cursor = self._model.snapshot().cursor
+        self._undo.append(self._bus.listen(self._rounds.hear))
         self._beating = self._loop.call_later(self._heartbeat, self._beat)
 
     def close(self) -> None:
@@ -73,54 +70,65 @@ class Hub:
         while self._undo:
             self._undo.pop()()
         self._beating.cancel()
-        self._send_round()
-        for viewer in self._viewers():
+        self._rounds.flush()
+        for viewer in self._open:
             viewer.end()
 
-    @contextmanager
-    def seat(self, address: str | None) -> Iterator[None]:
-        """A place for a stream from that address. Raises FullError, LimitError."""
-        key = address or "local"
-        if self._closed or self._seats.total() >= self._limits.streams:
-            raise FullError("All places for live streams are taken; try again in a minute.", 60)
-        if address is not None and self._seats[key] >= self._limits.streams_per_address:
-            detail = "Too many live streams are open from your address; close some tabs."
-            raise LimitError(detail, 60)
-        self._seats[key] += 1
-        try:
-            yield
-        finally:
-            self._seats[key] -= 1
-            if not self._seats[key]:
-                del self._seats[key]
+    # --- coming, following, going -----------------------------------------------------------------
 
-    async def serve(self, viewer: Viewer, last_id: str | None) -> None:
-        """Bring a viewer up to date and keep it so until it ends."""
-        await viewer.send(b"retry: %d\n\n" % random.randint(*RETRY))  # noqa: S311  no secret
-        resets, _ = self._last_reset
-        reason = await self._replay(viewer, last_id) if last_id else None
-        if resets != self._last_reset[0]:
-            reason = self._last_reset[1]
-        self._send_round()  # from here on nothing waits: all are where the model is
-        if last_id is None or reason is not None:
-            viewer.write(_pack(self._anew(viewer.follow, reason), viewer.chunked))
-        group = self._groups.setdefault((viewer.follow, viewer.chunked), set())
-        group.add(viewer)
+    def seat(self, address: str) -> AbstractContextManager[None]:
+        """A place for a stream from that address. Raises FullError, LimitError."""
+        return self._seats.taken(address)
+
+    @contextmanager
+    def attended(self, viewer: Viewer) -> Iterator[None]:
+        """An open stream, until its end; of what, `follow` says."""
+        self._open[viewer] = viewer.since + random.uniform(*self._age)  # noqa: S311  no secret
         if self._closed:
             viewer.end()
         try:
-            await viewer.ended
+            yield
         finally:
-            group.discard(viewer)
-            if not group:
-                self._groups.pop((viewer.follow, viewer.chunked), None)
+            self._rounds.leave(viewer)
+            del self._open[viewer]
+
+    async def follow(self, viewer: Viewer, follow: Follow, since: str | None) -> None:
+        """Tell how things stand, or what was missed `since` then; from now on every change."""
+        self._stop_following(viewer)
+        viewer.follow = follow
+        resets, _ = self._last_reset
+        reason = await self._replay(viewer, since) if since else None
+        if resets != self._last_reset[0]:
+            reason = self._last_reset[1]
+        if not since or reason is not None:
+            viewer.say(*self._anew(follow, reason))
+        self._rounds.join(viewer, follow)
+
+    def refollow(self, viewer: Viewer, follow: Follow) -> None:
+        """From now on the changes of these, and no word of how they stand."""
+        self._stop_following(viewer)
+        self._rounds.join(viewer, follow)
+
+    def _stop_following(self, viewer: Viewer) -> None:
+        """A round that is under way is told to the end first: half of it would be a gap."""
+        if viewer.follow != NOTHING:
+            self._rounds.flush()
+        self._rounds.leave(viewer)
+
+    def as_of(self) -> float:
+        """Epoch seconds, by the clock of what we read."""
+        return max((branch.as_of for branch in self._model.branches()), default=0.0)
+
+    def streams(self) -> list[Viewer]:
+        """Every open stream, the newest last."""
+        return [*self._open]
 
     def reset_all(self, reason: str) -> None:
         """What was told is not right any more: everyone begins anew with a snapshot."""
         self._last_reset = (self._last_reset[0] + 1, reason)
-        self._send_round()
-        for (follow, chunked), viewers in self._groups.items():
-            packed = _pack(self._anew(follow, reason), chunked)
+        self._rounds.flush()
+        for (follow, framing), viewers in self._rounds.groups.items():
+            packed = b"".join([framing.pack([part]) for part in self._anew(follow, reason)])
             for viewer in viewers:
                 if viewer.behind_since is None:
                     viewer.write(packed)
@@ -129,77 +137,46 @@ class Hub:
 
     def catch_up(self, viewer: Viewer) -> None:
         """A viewer reads again: tell it what it is owed."""
-        if viewer.owed_reset is not None:
-            self._send_round()
-            viewer.write(_pack(self._anew(viewer.follow, viewer.owed_reset), viewer.chunked))
-        elif viewer.owed:
-            viewer.write(_pack(b"".join(viewer.owed.values()), viewer.chunked))
-        viewer.owed_reset = None
-        viewer.owed.clear()
-
-    # --- live events ------------------------------------------------------------------------------
-
-    def _hear(self, events: Sequence[Event]) -> None:
-        """Send at once when idle, else gather for as long as the last round took."""
-        self._pending += events
-        if len(self._pending) >= MOST_GATHERED:
-            self._send_round()
-        elif self._round is None:
-            self._round = self._loop.call_at(self._idle_at, self._send_round)
-
-    def _send_round(self) -> None:
-        """Everything that waits, to everyone who follows it."""
-        if self._round is not None:
-            self._round.cancel()
-            self._round = None
-        if not self._pending:
+        reason = viewer.owed_reset
+        if reason is None:
+            viewer.catch_up()
             return
-        began = self._loop.time()
-        events, self._pending = self._pending, []
-        frames = self._frames(events)
-        self._cursor = Cursor(events[-1].epoch, events[-1].seq)
-        for (follow, chunked), viewers in self._groups.items():
-            chosen = _chosen(frames, follow)
-            if not chosen:
-                continue
-            packed = _pack(b"".join(frame for _, frame in chosen), chunked)
-            for viewer in viewers:
-                viewer.push(chosen, packed)
-        ended = self._loop.time()
-        self._idle_at = ended + (ended - began)
-
-    def _frames(self, events: Iterable[Event]) -> list[Frame]:
-        """A machine that is not configured any more has no place in a stream."""
-        return [
-            (event.machine, _frame("machine_update", encode_event(event, view), event))
-            for event in events
-            if (view := self._views.get(event.machine)) is not None
-        ]
+        self._rounds.flush()
+        viewer.forget()
+        viewer.say(*self._anew(viewer.follow, reason))
 
     def _beat(self) -> None:
-        """Tell everyone where the stream stands; drop who has not read for too long."""
+        """Tell everyone where the stream stands; end who has not read, or is old enough."""
         self._beating = self._loop.call_later(self._heartbeat, self._beat)
-        at = str(self._cursor)
-        frame = _frame("heartbeat", encode(HeartbeatMessage(id=at)), self._cursor)
-        packed = {chunked: _pack(frame, chunked) for chunked in (False, True)}
+        self._tell_cursor()
         now = self._loop.time()
+        for viewer, until in self._open.items():
+            if viewer.behind_since is not None and now - viewer.behind_since > self._most_behind:
+                viewer.cut()
+            elif now > until:
+                viewer.end()
+
+    def _tell_cursor(self) -> None:
+        """Not to who is being told what it missed: it is not there yet."""
+        self._rounds.flush()
+        cursor = self._rounds.cursor
+        message = Message("heartbeat", encode(HeartbeatMessage(id=str(cursor))), cursor)
+        packed = {framing: framing.pack([message]) for framing in FRAMINGS}
         for viewer in self._viewers():
             if viewer.behind_since is None:
-                viewer.write(packed[viewer.chunked])
-            elif now - viewer.behind_since > self._most_behind:
-                viewer.cut()
+                viewer.write(packed[viewer.framing])
 
     def _viewers(self) -> list[Viewer]:
-        return [viewer for group in self._groups.values() for viewer in group]
+        return self._rounds.viewers()
 
     # --- beginning and resuming -------------------------------------------------------------------
 
-    async def _replay(self, viewer: Viewer, last_id: str) -> str | None:
+    async def _replay(self, viewer: Viewer, since: str) -> str | None:
         """Send exactly what was missed; a reason if that cannot be done.
 
         On return the viewer is at the newest published event, and nothing has waited since.
         """
-        cursor = Cursor.parse(last_id)
+        cursor = Cursor.parse(since)
         if cursor is None:
             return "malformed_id"
         try:
@@ -217,9 +194,12 @@ class Hub:
             replay = await self._missed(cursor)
             if replay.reset is not None:
                 return replay.reset
-            frames = _chosen(self._frames(replay.events), viewer.follow)
-            for start in range(0, len(frames), PIECE):
-                await viewer.send(b"".join(frame for _, frame in frames[start : start + PIECE]))
+            for start in range(0, len(replay.events), PIECE):
+                messages = self._rounds.messages(replay.events[start : start + PIECE])
+                chosen = chosen_of(messages, viewer.follow)
+                if chosen:
+                    await viewer.send(chosen)
+                await asyncio.sleep(0)  # live events of others come in between
             cursor = replay.cursor
             if cursor == self._model.snapshot().cursor:
                 return None
@@ -232,28 +212,13 @@ class Hub:
         except TimeoutError:
             return Replay((), cursor, reset="store_too_slow")
 
-    def _anew(self, follow: Follow, reason: str | None) -> bytes:
+    def _anew(self, follow: Follow, reason: str | None) -> list[Message]:
         """Why everything is told anew (None: it is the first time), and a snapshot."""
         snapshot = self._model.snapshot()
         followed = (v for v in snapshot.machines if follow is None or v.machine in follow)
-        as_of = max((branch.as_of for branch in self._model.branches()), default=0.0)
-        message = snapshot_message(snapshot, followed, as_of, clock_of(self._model))
-        frame = _frame("snapshot", encode(message), snapshot.cursor)
-        return frame if reason is None else _reset(reason) + frame
-
-
-def _chosen(frames: list[Frame], follow: Follow) -> list[Frame]:
-    return frames if follow is None else [frame for frame in frames if frame[0] in follow]
-
-
-def _frame(kind: str, data: bytes, at: Event | Cursor) -> bytes:
-    return b"event: %b\nid: %b-%d\ndata: %b\n\n" % (kind.encode(), at.epoch.encode(), at.seq, data)
-
-
-def _reset(reason: str) -> bytes:
-    return b"event: reset\ndata: %b\n\n" % encode(ResetMessage(reason=reason))
-
-
-def _pack(data: bytes, chunked: bool) -> bytes:  # noqa: FBT001  it is a kind of framing
-    """As it goes over the wire: one HTTP chunk, or as it is for HTTP/1.0."""
-    return b"%x\r\n%b\r\n" % (len(data), data) if chunked else data
+        clock = clock_of(self._model)
+        data = encode(snapshot_message(snapshot, followed, self.as_of(), clock))
+        told = [Message("snapshot", data, snapshot.cursor)]
+        if reason is not None:
+            told.insert(0, Message("reset", encode(ResetMessage(reason=reason))))
+        return told

@@ -1,9 +1,13 @@
 """One machine."""
 
+from dataclasses import replace
+
 from aiohttp import web
 
+from gateway.api import examples
 from gateway.api.lookup import identifier, looking_up
 from gateway.api.messages import MachineReply, clock_of, encode, machine_reply
+from gateway.api.operation import Operation
 from gateway.api.query import no_parameters
 from gateway.api.ready import Ready, body_of, reply
 from gateway.readmodel import ReadModel
@@ -17,12 +21,26 @@ class MachineRoutes:
         self._own_gym = own_gym
         self._ready = ready
 
-    def routes(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         """What is served here."""
-        return [
-            web.get("/machines/{machineId}", self.show_machine),
-            web.get("/branches/{gymId}/machines/{machineId}", self.show_machine),
-        ]
+        short = Operation(
+            method="GET",
+            path="/machines/{machineId}",
+            handler=self.show_machine,
+            summary="One machine of our own branch",
+            tag="Machines",
+            parameters=(examples.MACHINE_ID,),
+            gives=MachineReply,
+            example=examples.MACHINE,
+            live=True,
+        )
+        full = replace(
+            short,
+            path="/branches/{gymId}/machines/{machineId}",
+            summary="One machine of any branch known here",
+            parameters=(examples.GYM_ID, examples.MACHINE_ID),
+        )
+        return [short, full]
 
     async def show_machine(self, request: web.Request) -> web.Response:
         """A machine as it stands."""

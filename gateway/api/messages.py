@@ -195,6 +195,12 @@ class HealthReply(Wire, frozen=True):
     details: Mapping[str, object] | msgspec.UnsetType = msgspec.UNSET
 
 
+class LiveReply(Wire, frozen=True):
+    """`GET /health/live`."""
+
+    status: Literal["ok"]
+
+
 def clock_of(model: ReadModel) -> Clock:
     """The `clock` key of a reply."""
     return msgspec.UNSET if model.synchronised() else "unsynchronised"

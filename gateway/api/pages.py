@@ -23,7 +23,7 @@ class PageRoutes:
         }
 
     def routes(self) -> list[web.RouteDef]:
-        """What is served here."""
+        """What is served here, to people rather than programs."""
         return [
             web.get("/", self.show_phone_page),
             web.get("/web/{file:.+}", self.show_file),
@@ -31,23 +31,19 @@ class PageRoutes:
 
     async def show_phone_page(self, request: web.Request) -> web.Response:
         """The page for a member's phone."""
-        return _page(request, self._files["phone/index.html"])
+        return reply(request, self._files["phone/index.html"])
 
     async def show_file(self, request: web.Request) -> web.Response:
         """One of the files that ship."""
         body = self._files.get(request.match_info["file"])
         if body is None:
             raise web.HTTPNotFound
-        return _page(request, body)
+        return reply(request, body)
 
 
 def _read(path: Path) -> Body:
     guessed = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-    return body_of(path.read_bytes(), guessed or "application/octet-stream")
-
-
-def _page(request: web.Request, body: Body) -> web.Response:
-    response = reply(request, body)
-    if response.body and body.content_type.startswith("text/"):
-        response.charset = "utf-8"
-    return response
+    kind = guessed or "application/octet-stream"
+    return body_of(
+        path.read_bytes(), f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+    )

@@ -74,10 +74,14 @@ class Query:
 
 def no_parameters(request: web.Request) -> None:
     """Refuse any."""
-    Query(request, ()).done()
+    if request.query_string:
+        Query(request, ()).done()
 
 
 def _number(text: str) -> float | None:
+    """A number as JSON writes it: Python would take other digits and underscores too."""
+    if not text.isascii() or "_" in text:
+        return None
     try:
         value = float(text)
     except ValueError:

@@ -1,30 +1,21 @@
 """The HTTP server: its routes, its two listeners, its orderly end."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
-from config.sections import Config
-from gateway.api.admin import AdminHandler, AdminRoutes
-from gateway.api.branches import BranchRoutes
+from gateway.api import calls
+from gateway.api.backing import Backing
 from gateway.api.connection import Connection
-from gateway.api.health import Health, HealthRoutes
-from gateway.api.history import HistoryRoutes
+from gateway.api.door import exemption, share_of
+from gateway.api.gate import Gate
 from gateway.api.hub import Hub
-from gateway.api.listeners import listen_locally, listen_tcp
-from gateway.api.machines import MachineRoutes
-from gateway.api.middleware.errors import errors_to_problems, refuse
-from gateway.api.middleware.host import only_known_hosts
-from gateway.api.middleware.request_id import add_request_id
-from gateway.api.middleware.security_headers import add_security_headers
-from gateway.api.pages import PageRoutes
+from gateway.api.listeners import listen_locally, listen_tcp, room_for
+from gateway.api.middleware.errors import refuse
+from gateway.api.passage import application, tls_of
 from gateway.api.ready import Ready
-from gateway.api.stream import StreamRoutes
-from gateway.bus import Bus
 from gateway.core.events import Event
-from gateway.readmodel import ReadModel
 
 LIVE, LIVE_MOST = 15.0, 2 * 2**20  # seconds, bytes: 100 machines and their lists are 150 kB
 HISTORY, HISTORY_MOST = 60.0, 8 * 2**20  # seconds, bytes: 24 hours of 400 machines
@@ -34,42 +25,24 @@ SELF_CHECK = 2.0  # seconds in which our own socket must answer
 
 
 class Server:
-    """Serves the read model over HTTP. `admin` handlers answer at the local socket only."""
+    """Serves what stands behind `backing` over HTTP."""
 
-    def __init__(
-        self,
-        model: ReadModel,
-        bus: Bus,
-        config: Config,
-        *,
-        health: Callable[[], Health],
-        admin: Mapping[str, AdminHandler],
-        socket_path: Path,
-    ) -> None:
-        self._bus = bus
-        self._config = config
-        self._socket_path = socket_path
+    def __init__(self, backing: Backing) -> None:
+        config = backing.config
+        self._bus, self._config = backing.bus, config
+        self._socket_path = backing.socket_path
         self._live = Ready(LIVE, LIVE_MOST)
         self._history = Ready(HISTORY, HISTORY_MOST)
-        self.hub = Hub(model, bus, config.limits)
-        gym = config.branch.id
-        app = web.Application(
-            middlewares=[errors_to_problems, only_known_hosts(config.http.allowed_hosts)]
-        )
-        for part in (
-            BranchRoutes(model, self._live),
-            MachineRoutes(model, gym, self._live),
-            HistoryRoutes(model, gym, self._history),
-            HealthRoutes(health),
-            StreamRoutes(model, self.hub),
-            AdminRoutes(admin),
-            PageRoutes(),
-        ):
-            app.add_routes(part.routes())
-        app.on_response_prepare.append(add_request_id)
-        app.on_response_prepare.append(add_security_headers)
+        self.hub = Hub(backing.model, backing.bus, config.limits, share=share_of(config.limits))
+        operations = calls.operations(backing, self.hub, self._live, self._history)
+        self._tls = tls_of(config)
+        app = application(backing, operations, self._tls)
         app.on_shutdown.append(self._end_streams)
+        app.add_routes([calls.as_route(operation) for operation in operations])
+        app.add_routes(calls.beside(backing))
         self._runner = web.AppRunner(app, shutdown_timeout=GRACE)
+        limits, most = config.limits, room_for(config.limits.streams + MORE_CONNECTIONS)
+        self._gate = Gate(most, limits.connections_per_address, exemption(limits))
         self._servers: list[asyncio.Server] = []
         self._undo: list[Callable[[], None]] = []
         self._local = False  # whether the socket at that path is ours
@@ -87,7 +60,9 @@ class Server:
         self.hub.start()
         http = self._config.http
         try:
-            self._servers.append(await listen_tcp(self._connection, http.host, http.port))
+            context = self._tls.context if self._tls else None
+            tcp = await listen_tcp(self._connection, http.host, http.port, context)
+            self._servers.append(tcp)
             self._servers.append(await listen_locally(self._connection, self._socket_path))
             self._local = True
         except OSError:
@@ -103,6 +78,11 @@ class Server:
         await self._runner.cleanup()
         if self._local:
             self._socket_path.unlink(missing_ok=True)
+
+    def look_at_the_certificate(self) -> None:
+        """Serve a replaced one from now on; to be called each minute."""
+        if self._tls is not None:
+            self._tls.reload_if_changed()
 
     def reset_streams(self, reason: str) -> None:
         """What was shown is not right any more: streams begin anew, ready bytes are dropped."""
@@ -131,7 +111,7 @@ class Server:
     def _connection(self) -> Connection:
         manager = self._runner.server
         assert manager is not None
-        return Connection(manager, self._config.limits.streams + MORE_CONNECTIONS, refuse)
+        return Connection(manager, self._gate, refuse)
 
     def _forget(self, _events: Sequence[Event]) -> None:
         self._live.clear()

@@ -1,20 +1,31 @@
 """`GET /stream`: the live stream as server-sent events."""
 
-import socket
+import random
 
 from aiohttp import web
 
-from gateway.api.connection import Connection, connection_of
+from gateway.api.connection import connection_of
+from gateway.api.door import address_of, holder_of
+from gateway.api.framing import SSE, SSE_PLAIN
 from gateway.api.hub import Hub
+from gateway.api.operation import Operation, Parameter
 from gateway.api.query import Query
 from gateway.api.viewer import Follow, Viewer
 from gateway.readmodel import ReadModel
 
-SEND_BUFFER = 32 * 1024  # bytes in the kernel, which doubles it: some 300 events
-HIGH, LOW = 64 * 1024, 16 * 1024  # bytes of ours: above HIGH only the newest are remembered
-UNANSWERED = 30_000  # milliseconds without an acknowledgement until the kernel gives up
+RETRY = (1000, 4000)  # milliseconds: a thousand clients do not come back at once
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-PARAMETERS = ("branch", "machines", "category", "lastEventId")
+LAST_ID = "Last-Event-ID"
+TICKET = Parameter("ticket", str, "In place of a credential: see `POST /tickets`.")
+DOCUMENTED = (
+    Parameter("branch", str, "Branches, with commas between; without it all.", "hk-central"),
+    Parameter("machines", str, "Machines, with commas between.", "leg-press-01,bench-01"),
+    Parameter("category", str, "Categories; they and the machines unite.", "legs"),
+    Parameter("lastEventId", str, f"As {LAST_ID}, for who can set no header."),
+    TICKET,
+    Parameter(LAST_ID, str, "What came after this event is told first.", place="header"),
+)
+PARAMETERS = tuple(known.name for known in DOCUMENTED if known.place == "query")
 
 
 class StreamRoutes:
@@ -24,26 +35,44 @@ class StreamRoutes:
         self._model = model
         self._hub = hub
 
-    def routes(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         """What is served here."""
-        return [web.get("/stream", self.stream, allow_head=False)]
+        return [
+            Operation(
+                method="GET",
+                path="/stream",
+                handler=self.open_stream,
+                summary="The live stream as server-sent events",
+                tag="Live",
+                media="text/event-stream",
+                parameters=DOCUMENTED,
+            )
+        ]
 
-    async def stream(self, request: web.Request) -> web.StreamResponse:
+    async def open_stream(self, request: web.Request) -> web.StreamResponse:
         """A snapshot or what was missed, then every change, until the client goes."""
         follow = followed(Query(request, PARAMETERS), self._model)
-        last_id = request.headers.get("Last-Event-ID") or request.query.get("lastEventId")
-        with self._hub.seat(request.remote or None):
+        since = request.headers.get(LAST_ID) or request.query.get("lastEventId")
+        with self._hub.seat(address_of(request)):
             response = web.StreamResponse(headers=HEADERS)
             response.content_type = "text/event-stream"
             if request.version >= (1, 1):
                 response.enable_chunked_encoding()
             await response.prepare(request)
-            connection = connection_of(request)
-            limit_buffers(connection)
-            viewer = Viewer(connection, response, follow, self._hub.catch_up)
-            await self._hub.serve(viewer, last_id)
+            viewer = self._viewer(request, chunked=bool(response.chunked))
+            await response.write(b"retry: %d\n\n" % random.randint(*RETRY))  # noqa: S311  no secret
+            with self._hub.attended(viewer):
+                await self._hub.follow(viewer, follow, since)
+                await viewer.ended
             response.force_close()
         return response
+
+    def _viewer(self, request: web.Request, *, chunked: bool) -> Viewer:
+        connection, holder = connection_of(request), holder_of(request)
+        connection.limit_buffers()
+        framing = SSE if chunked else SSE_PLAIN
+        name = None if holder is None else str(holder)
+        return Viewer(connection, framing, self._hub.catch_up, address_of(request), name)
 
 
 def followed(query: Query, model: ReadModel) -> Follow:
@@ -59,15 +88,3 @@ def followed(query: Query, model: ReadModel) -> Follow:
     if machines or categories:
         return machines.union(v.machine for v in views if v.category in categories)
     return frozenset(view.machine for view in views) if branches else None
-
-
-def limit_buffers(connection: Connection) -> None:
-    """Bound what a client that does not read costs, here and in the kernel."""
-    transport = connection.transport
-    if transport is None:
-        raise ConnectionResetError("the client went away")
-    transport.set_write_buffer_limits(high=HIGH, low=LOW)
-    sock: socket.socket = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    if not connection.local:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED)

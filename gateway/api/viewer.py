@@ -1,18 +1,17 @@
 """One open stream: what it follows, and what it is owed while it does not read."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-
-from aiohttp import web
+import secrets
+from collections.abc import Callable, Sequence
 
 from gateway.api.connection import Connection
+from gateway.api.framing import Framing, Message
 
 WRITE_TIMEOUT = 30.0  # seconds in which a client must take what it asked to have replayed
 
 Follow = frozenset[str] | None
 """Machine ids; None: all of them."""
-Frame = tuple[str, bytes]
-"""(machine id, its event as SSE)."""
+NOTHING: Follow = frozenset()
 
 
 class Viewer:
@@ -21,22 +20,30 @@ class Viewer:
     def __init__(
         self,
         connection: Connection,
-        response: web.StreamResponse,
-        follow: Follow,
+        framing: Framing,
         on_drained: Callable[["Viewer"], None],
+        address: str,
+        holder: str | None = None,
     ) -> None:
-        self.follow = follow
-        self.chunked = response.chunked
+        self.id = secrets.token_hex(4)
+        self.framing = framing
+        self.address = address
+        self.holder = holder
+        self.follow = NOTHING
+        self.delivered = 0
+        """Changes that were written to it."""
+        self.dropped = 0
+        """Changes that a newer one of the same machine made needless while it did not read."""
         self.behind_since: float | None = None
         """Loop time since which it does not read as fast as we write."""
-        self.owed: dict[str, bytes] = {}
+        self.owed: dict[str, Message] = {}
         """Machine → its newest event, in the order of their numbers."""
         self.owed_reset: str | None = None
         """Why it must be told everything anew."""
         self._connection = connection
-        self._response = response
         self._on_drained = on_drained
         self._loop = asyncio.get_running_loop()
+        self.since = self._loop.time()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         if connection.writing_paused:
             self.paused()
@@ -48,20 +55,46 @@ class Viewer:
         if transport is not None and not transport.is_closing():
             transport.write(packed)
 
-    def push(self, frames: Iterable[Frame], packed: bytes) -> None:
-        """Write `packed`, which is these frames, or remember them for later."""
+    def say(self, *messages: Message) -> None:
+        """Write messages, each on its own."""
+        self.write(b"".join([self.framing.pack([message]) for message in messages]))
+
+    def push(self, events: Sequence[Message], packed: bytes) -> None:
+        """Write `packed`, which is these events, or remember them for later."""
         if self.behind_since is None:
             self.write(packed)
+            self.delivered += len(events)
             return
-        for machine, frame in frames:
-            self.owed.pop(machine, None)
-            self.owed[machine] = frame
+        for event in events:
+            if self.owed.pop(event.machine, None) is not None:
+                self.dropped += 1
+            self.owed[event.machine] = event
 
-    async def send(self, data: bytes) -> None:
-        """Write at the client's own pace. Raises ConnectionError, also when it takes too long."""
+    def catch_up(self) -> None:
+        """Write what is owed; it reads again."""
+        owed = [*self.owed.values()]
+        self.forget()
+        if owed:
+            self.push(owed, self.framing.pack(owed))
+
+    def forget(self) -> None:
+        """Owe nothing: what it is told next makes that needless."""
+        self.owed_reset = None
+        self.owed.clear()
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        """Write events at the client's own pace. Raises ConnectionError, also if it is too slow."""
+        if self.ended.done():
+            raise ConnectionResetError("the stream has ended")
+        self.write(self.framing.pack(messages))
+        self.delivered += len(messages)
+        await self.room()
+
+    async def room(self) -> None:
+        """Wait until it has read what was written. Raises ConnectionError."""
         try:
             async with asyncio.timeout(WRITE_TIMEOUT):
-                await self._response.write(data)
+                await self._connection.room()
         except TimeoutError:
             self.cut()
             raise ConnectionResetError("the client does not read") from None

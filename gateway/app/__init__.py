@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -10,10 +11,12 @@ from pathlib import Path
 
 from config.sections import Config, Store
 from gateway.api.health import Health
+from gateway.api.metrics import Metrics, Read, bytes_written
 from gateway.api.server import Server
 from gateway.app import branch_sensors, report
 from gateway.app.ports import Ports
-from gateway.bridge import File, Readers, Writer
+from gateway.app.serving import LEDGER, Serving
+from gateway.bridge import READERS, File, Readers, Writer
 from gateway.bus import Bus
 from gateway.clock import SystemClock, boot_id, dated
 from gateway.core.bins import Bins
@@ -30,13 +33,12 @@ from gateway.pipeline.recorder import HISTORY, Recorder
 from gateway.samples import Samples
 from gateway.store import bins as bin_table
 from gateway.store import log as event_log
-from gateway.store import schema
+from gateway.store import marks, schema
 from gateway.store.branch import Branch
 from gateway.store.history import HistoryFile, Past
 from gateway.store.lock import Lock
 from gateway.supervision import Supervisor, Systemd
 
-LEDGER = "ledger"
 ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104  names for "every address", compared only
 GRACE = 60.0  # seconds a bin waits beyond the longest patience before it is closed
 STUCK_AFTER = 10.0  # seconds without a round of the pipeline or the writer: not ready
@@ -71,13 +73,15 @@ class Gateway:
             undo.callback(self._writer.stop)  # last: the last to close a file folds its WAL in
             undo.callback(self._readers.stop)
             await self._record_the_start()
+            await self._serving.let_sensors_in()
             await self._server.start()
             undo.push_async_callback(self._server.stop)
-            undo.push_async_callback(self._ports.stop)
+            undo.push_async_callback(self._stop_ports, stop)
             removed = await self._readers.run(self._removed_machines)
             status = self._ports.status_topics(self._sensors.machines, removed, self._message)
             self._bus.listen(status.ring)
-            undo.callback(schedule(self._config.branch.timezone, self._nightly()).shutdown)
+            zone = self._config.branch.timezone
+            undo.callback(schedule(zone, self._nightly(), self._each_minute).shutdown)
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._pipeline.run(), name="pipeline"),
@@ -93,16 +97,20 @@ class Gateway:
                     task.cancel()
             await self._pipeline.commit()
             await self._recorder.stop()
+            await self._serving.credentials.note_use()
 
     # --- putting it together ------------------------------------------------------------------
 
     def _open_files(self, store: Store) -> None:
         history, ledger = Path(store.history), Path(store.ledger)
         self._lock = Lock(history)
-        self._history = HistoryFile(history, self._boot)
+        with schema.readable(history):
+            self._history = HistoryFile(history, self._boot)
+        with schema.readable(ledger):
+            self._ledger = schema.open_to_write(ledger, schema.ledger)
         files = {
             HISTORY: File(self._history.conn, history),
-            LEDGER: File(schema.open_to_write(ledger, schema.ledger), ledger),
+            LEDGER: File(self._ledger, ledger),
         }
         self._writer = Writer(files, store.sync_within)
         self._readers = Readers(partial(schema.open_to_read, history))
@@ -144,14 +152,38 @@ class Gateway:
             config.store.commit_within,
         )
         self._ports = Ports(config, sensors, self._inbox, clock, self._supervisor)
-        self._server = Server(
-            self._model,
-            self._bus,
-            config,
-            health=self._health,
-            admin={"sensors": self._show_sensors, "samples": self._show_samples},
-            socket_path=self.folder / "gateway.sock",
-        )
+        self._serving = Serving(config, self._writer, self._ledger, clock, self._inbox, self._ports)
+        admin = {"sensors": self._show_sensors, "samples": self._show_samples}
+        self._metrics = Metrics()
+        backing = self._serving.backing(self._model, self._bus, self._health, self._metrics, admin)
+        self._server = Server(backing)
+        self._metrics.ask(**self._sources())
+        self._writer.timed = self._readers.timed = self._metrics.timings.add
+
+    async def _stop_ports(self, stop: asyncio.Event) -> None:
+        """After a fault the broker stays: it holds what we have not acknowledged."""
+        if stop.is_set():
+            await self._ports.stop()
+
+    def _sources(self) -> dict[str, Read]:
+        """Whom the metrics ask."""
+        return {
+            "machines": self._model.counts,
+            "streams": lambda: Counter(v.framing.transport for v in self._server.hub.streams()),
+            "ingest_messages": lambda: self._inbox.heard,
+            "events": lambda: self._recorder.events,
+            "commits": lambda: self._writer.commits,
+            "queue_depth": lambda: {
+                "inbox": len(self._inbox),
+                "writer": self._writer.waiting,
+                "readers": max(0, self._readers.waiting - READERS),
+            },
+            "readers_busy": lambda: min(self._readers.waiting, READERS),
+            "readers": lambda: READERS,
+            "port_up": lambda: {s.id: s.state == "up" for s in self._ports.states()},
+            "ingest_dropped": lambda: {s.id: sum(s.dropped.values()) for s in self._ports.states()},
+            "bytes_written": bytes_written,
+        }
 
     # --- what the parts call back -----------------------------------------------------------
 
@@ -172,6 +204,7 @@ class Gateway:
         return self._opening.after_open_seconds(at + offset, HOLD) - offset
 
     async def _record_the_start(self) -> None:
+        await self._writer.run(HISTORY, lambda c: marks.forget_others(c, self._sensors.hearings))
         changes = dated(self._first_changes, self._clock)
         events = await self._recorder.record(changes, {}, alive=True)
         for change in self._first_changes:
@@ -236,8 +269,12 @@ class Gateway:
         return {
             "pack days": partial(self._write, bin_table.pack, 0.0),
             "purge events": partial(self._write, event_log.purge, keep_events),
+            "forget members": self._serving.credentials.forget_the_gone,
             "purge bins": partial(self._write, bin_table.purge, keep_bins),
         }
+
+    async def _each_minute(self) -> None:
+        self._server.look_at_the_certificate()
 
     async def _write(
         self, work: Callable[[sqlite3.Connection, float], int], seconds_ago: float

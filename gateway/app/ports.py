@@ -12,6 +12,7 @@ from config.sections import Config
 from gateway.app.branch_sensors import BranchSensors
 from gateway.clock import SystemClock
 from gateway.inbox import Inbox, PortLost
+from gateway.ports.broker_files import SensorUser
 from gateway.ports.mqtt_port import MqttPort
 from gateway.ports.state import PortState
 from gateway.ports.status_topics import StatusTopics
@@ -78,6 +79,14 @@ class Ports:
         topics = StatusTopics(gym, machines, removed, self._publish, message)
         self._greet.append(topics.all_again)
         return topics
+
+    def let_in(self, sensors: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:
+        """(user, hashed password, topics) of who may write on the embedded broker.
+
+        Raises OSError.
+        """
+        if self._broker is not None:
+            self._broker.let_in([SensorUser(*sensor) for sensor in sensors])
 
     def states(self) -> list[PortState]:
         """How every port is."""

@@ -12,6 +12,8 @@ from gateway.ports.state import PortState
 from gateway.samples import Samples, Seen
 from sensors.decoder import Decoder
 
+LONGEST_NUMBER = 18  # digits: beyond these nothing was ever counted
+
 
 def sensors_report(
     config: Config,
@@ -53,7 +55,7 @@ def samples_report(samples: Samples, query: Mapping[str, str], clock: Clock) -> 
     Ask again with `newest`. Raises InvalidError.
     """
     after = query.get("after", str(samples.newest))
-    if not (after.isascii() and after.isdigit()):
+    if not (after.isascii() and after.isdigit() and len(after) <= LONGEST_NUMBER):
         raise InvalidError([Fault("/after", "must be the number of a sample")])
     rows = [_seen(seen, clock) for seen in samples.after(int(after), query.get("sensor"))]
     return {"newest": samples.newest, "samples": rows}

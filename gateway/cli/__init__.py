@@ -7,6 +7,7 @@ import click
 COMMANDS = {  # name → module of this package
     "check": "check",
     "decode": "offline",
+    "keys": "keys",
     "replay": "offline",
     "run": "run",
     "sensors": "sensors",

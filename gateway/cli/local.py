@@ -1,8 +1,12 @@
 """Questions to the running gateway, over its Unix socket beside the database."""
 
+import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
+
+import click
 
 from config.load import ConfigError, explain, load
 
@@ -21,8 +25,12 @@ def socket_of(config: Path) -> Path:
         raise NotRunningError(explain(error)) from None
 
 
-async def ask(config: Path, target: str) -> Any:
-    """GET `target`; its JSON. Raises NotRunningError."""
+class RefusedError(Exception):
+    """The gateway answers that it will not; the text says why."""
+
+
+async def ask(config: Path, target: str, method: str = "GET", body: object = None) -> Any:
+    """What `target` says, as JSON; `body` goes as JSON. Raises NotRunningError, RefusedError."""
     import aiohttp  # noqa: PLC0415  only when there is someone to ask
 
     path = socket_of(config)
@@ -32,9 +40,9 @@ async def ask(config: Path, target: str) -> Any:
             aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(str(path)), timeout=timeout
             ) as session,
-            session.get(f"http://localhost{target}") as reply,
+            session.request(method, f"http://localhost{target}", json=body) as reply,
         ):
-            return json.loads(await reply.text())
+            said = json.loads(await reply.text())
     except PermissionError:
         raise NotRunningError(
             f"{path} may not be opened by you; run this as the gateway's user or with sudo"
@@ -44,3 +52,15 @@ async def ask(config: Path, target: str) -> Any:
             f"no gateway answers at {path} ({error});"
             " start it with `gateway run`, or name its configuration with --config"
         ) from None
+    if reply.status >= 400:  # noqa: PLR2004  HTTP's first error
+        raise RefusedError(said["detail"])
+    return said
+
+
+def ask_or_exit(config: Path, target: str, method: str = "GET", body: object = None) -> Any:
+    """As `ask`; says on stderr what went wrong, and exits 1."""
+    try:
+        return asyncio.run(ask(config, target, method, body))
+    except (NotRunningError, RefusedError) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)

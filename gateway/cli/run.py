@@ -14,7 +14,10 @@ from config.load import ConfigError, explain, load
 from config.sections import Config
 from gateway.app import Gateway
 from gateway.cli.options import CONFIG
+from gateway.logs import log_to_stderr
 from gateway.store.schema import NewerSchemaError
+
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 log = logging.getLogger("gateway")
 
@@ -32,7 +35,7 @@ def run(path: Path, *, verbose: bool) -> None:
 
     Exit codes: 0 stopped in order, 1 failed (systemd starts it again), 2 wrong configuration.
     """
-    _log_to_stderr(verbose=verbose)
+    log_to_stderr(verbose=verbose)
     try:
         config = load(path)
     except ConfigError as error:
@@ -64,15 +67,7 @@ def _run(config: Config) -> int:
 async def _until_told(gateway: Gateway) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
         loop.add_signal_handler(number, stop.set)
     await gateway.run(stop)
-
-
-def _log_to_stderr(*, verbose: bool) -> None:
-    """The message is what counts: journald adds time and unit."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # it has stopped: another one changes nothing

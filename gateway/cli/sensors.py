@@ -1,6 +1,5 @@
 """`gateway sensors`: what the running gateway hears."""
 
-import asyncio
 import json
 import sys
 import time
@@ -11,7 +10,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.local import NotRunningError, ask
+from gateway.cli.local import ask_or_exit
 from gateway.cli.options import CONFIG, JSON_LINES
 
 WATCH_EVERY = 0.25  # seconds between two questions while watching
@@ -43,7 +42,7 @@ def list_sensors(path: Path, *, as_json: bool) -> None:
       gateway sensors list
       gateway sensors list --json | jq 'select(.dropped != {})'
     """
-    told = _ask(path, "/admin/sensors")
+    told = ask_or_exit(path, "/admin/sensors")
     if as_json:
         for row in told["sensors"]:
             click.echo(json.dumps(row))
@@ -70,7 +69,7 @@ def watch(path: Path, sensor: str | None, *, as_json: bool) -> None:
     which = f"&sensor={sensor}" if sensor else ""
     try:
         while True:
-            told = _ask(path, f"/admin/samples?after={newest}{which}")
+            told = ask_or_exit(path, f"/admin/samples?after={newest}{which}")
             newest = told["newest"]
             for row in told["samples"]:
                 click.echo(json.dumps(row) if as_json else _sample_line(row))
@@ -81,7 +80,7 @@ def watch(path: Path, sensor: str | None, *, as_json: bool) -> None:
 
 def _first_look(path: Path, sensor: str | None, *, quiet: bool) -> int:
     """The newest sample's number; says what SENSOR said last, exits 2 where there is none such."""
-    rows = {row["sensorId"]: row for row in _ask(path, "/admin/sensors")["sensors"]}
+    rows = {row["sensorId"]: row for row in ask_or_exit(path, "/admin/sensors")["sensors"]}
     if sensor is not None and sensor not in rows:
         near = get_close_matches(sensor, rows, n=1)
         hint = f" Did you mean {near[0]}?" if near else " `gateway sensors list` names them all."
@@ -89,16 +88,8 @@ def _first_look(path: Path, sensor: str | None, *, quiet: bool) -> int:
     if not quiet:
         heard = f"last heard {_ago(rows[sensor]['lastHeard'])}" if sensor else "all sensors"
         click.echo(f"waiting for {sensor or 'samples'}; {heard}; Ctrl-C ends", err=True)
-    newest: int = _ask(path, "/admin/samples")["newest"]
+    newest: int = ask_or_exit(path, "/admin/samples")["newest"]
     return newest
-
-
-def _ask(path: Path, target: str) -> Any:
-    try:
-        return asyncio.run(ask(path, target))
-    except NotRunningError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
 
 
 def _print_table(rows: list[Row]) -> None:

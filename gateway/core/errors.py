@@ -23,6 +23,26 @@ class UnknownIdError(GatewayError):
         super().__init__(f"There is no {kind} {name!r}.")
 
 
+class UnauthorisedError(GatewayError):
+    """A credential is missing or not good; the text says which and why."""
+
+
+class ForbiddenError(GatewayError):
+    """The credential is good, and not for this."""
+
+
+class ConflictError(GatewayError):
+    """What is asked for does not go together with how things are."""
+
+
+class MalformedError(GatewayError):
+    """The body cannot be read at all."""
+
+
+class DegradedError(GatewayError):
+    """It cannot be kept now; reading goes on."""
+
+
 class InvalidError(GatewayError):
     """Values are wrong; `faults` names every one of them."""
 

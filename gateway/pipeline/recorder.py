@@ -32,6 +32,8 @@ class Recorder:
         self._clock = clock
         self._boot = boot
         self._seq = file.cursor.seq
+        self.events = 0
+        """Stored since the start."""
         self._snapshot: tuple[int, Callable[[int | None], Standings]] | None = None
 
     async def record(
@@ -42,6 +44,7 @@ class Recorder:
         work = partial(self._file.record, changes, held, note)
         events = await self._writer.run(HISTORY, work)
         self._seq = events[-1].seq if events else self._seq
+        self.events += len(events)
         return events
 
     def snapshot(self, quarter: int) -> None:

@@ -14,9 +14,11 @@ from gateway.ports.addresses import Listen, free_port, why_not
 from gateway.ports.backoff import Backoff
 from gateway.ports.broker_files import (
     USER,
+    SensorUser,
     configuration,
-    password_line,
+    granted,
     permissions,
+    users,
     write_private,
 )
 from gateway.ports.child import Child, command_of, spawn
@@ -59,6 +61,7 @@ class Broker:
         self._free_port_allowed = free_port_allowed
         self._unpacked = unpacked
         self._clock = clock
+        self._sensors: tuple[SensorUser, ...] = ()
         self._child: Child | None = None
         self._own_port: int | None = None
         self.listen = self._asked
@@ -113,6 +116,17 @@ class Broker:
             await child.end()
         self._note("down", "stopped")
 
+    def let_in(self, sensors: Collection[SensorUser]) -> None:
+        """These users may write their topics, and no others of sensors any more. Raises OSError."""
+        self._sensors = tuple(sensors)
+        if self._child is not None:
+            self._write_users()
+            self._child.reload()
+
+    def _write_users(self) -> None:
+        write_private(self._folder / "users", users(self.password, self._sensors))
+        write_private(self._folder / "acl", self._permissions + granted(self._sensors))
+
     def _note(self, state: Condition, problem: str) -> None:
         self._state: Condition = state
         self._problem = problem
@@ -138,6 +152,7 @@ class Broker:
         if self._is_what_we_want(survivor) and await self._ready(survivor):
             self._child = survivor
             self._note("up", "")
+            self.let_in(self._sensors)  # they may have changed while we were away
             log.info("adopted the broker that was running already (pid %d)", survivor.pid)
             return True
         await survivor.end()
@@ -177,7 +192,7 @@ class Broker:
         if self._needs_own_port and self._own_port is None:  # else kept: the gateway knows it
             self._own_port = free_port("127.0.0.1")
         conf = str(self._configure())
-        write_private(self._folder / "users", password_line(self.password))
+        self._write_users()
         if not await self._spawn([command, "-c", conf], env) and not (
             self._set_aside_what_is_corrupt() and await self._spawn([command, "-c", conf], env)
         ):
@@ -253,7 +268,6 @@ class Broker:
         for old in self._folder.glob("mosquitto-*.conf"):
             old.unlink()
         write_private(conf, text)
-        write_private(self._folder / "acl", self._permissions)
         return conf
 
     def _remembered_password(self) -> str:

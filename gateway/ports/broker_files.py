@@ -5,6 +5,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.ports.addresses import Listen
@@ -61,12 +62,39 @@ def _reserved(topic: str) -> bool:
     return (f"{topic}/").startswith(("gyms/", "homeassistant/device/")) or topic == "homeassistant"
 
 
-def password_line(password: str) -> str:
-    """A line of the users file: mosquitto's `$7$` form, PBKDF2 with SHA-512."""
+@dataclass(frozen=True, slots=True)
+class SensorUser:
+    """Somebody who may write `topics` (`…/#` for a tree), and no others."""
+
+    name: str
+    password: str
+    """As `hashed` gives it."""
+    topics: tuple[str, ...]
+
+
+def users(password: str, sensors: Iterable[SensorUser]) -> str:
+    """The users file: the gateway, and every sensor that has a key."""
+    lines = [f"{USER}:{hashed(password)}", *(f"{user.name}:{user.password}" for user in sensors)]
+    return "\n".join(lines) + "\n"
+
+
+def granted(sensors: Iterable[SensorUser]) -> str:
+    """What the sensors' users may do, for the end of the ACL file.
+
+    They read their own topics only, so that a bridge can be told things by its own tools.
+    """
+    lines = []
+    for user in sensors:
+        lines += [f"user {user.name}", *(f"topic readwrite {topic}" for topic in user.topics), ""]
+    return "\n".join(lines)
+
+
+def hashed(password: str) -> str:
+    """Mosquitto's `$7$` form of a random password, PBKDF2 with SHA-512."""
     salt = secrets.token_bytes(12)
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ROUNDS)
     parts = [base64.b64encode(part).decode() for part in (salt, digest)]
-    return f"{USER}:$7${ROUNDS}${parts[0]}${parts[1]}\n"
+    return f"$7${ROUNDS}${parts[0]}${parts[1]}"
 
 
 def write_private(path: Path, text: str) -> None:

@@ -29,6 +29,12 @@ class Child:
         """Return once it has ended, reaped if it was ours."""
         await self._gone.wait()
 
+    def reload(self) -> None:
+        """SIGHUP: read the files again."""
+        if self.alive:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._fd, signal.SIGHUP)
+
     async def end(self) -> None:
         """SIGTERM, 1.5 s, SIGKILL; returns once it is gone."""
         for force in (signal.SIGTERM, signal.SIGKILL):

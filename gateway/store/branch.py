@@ -128,6 +128,15 @@ class Branch:
             return Replay((), upto, reset="too_old")
         return await self._read(partial(_replay, cursor, upto))
 
+    def counts(self) -> dict[str, int]:
+        """Machines by status."""
+        statuses = [view.status for view in self.snapshot().machines]
+        return {status.value: statuses.count(status) for status in Status}
+
+    async def page(self, after: Cursor | None, limit: int) -> Replay:
+        """A piece of the log; a cursor of an earlier epoch goes on where that one's events end."""
+        return await self._read(partial(_page, after, self._cursor, limit))
+
     async def history(self, gym: str, machine: str, start: float, end: float) -> History:
         """Bins of a machine and those it replaces; a removed machine's stay readable."""
         self._must_be_ours(gym)
@@ -205,6 +214,21 @@ def _replay(cursor: Cursor, upto: Cursor, conn: sqlite3.Connection) -> Replay:
     if cursor.seq < log.oldest(conn) - 1:
         return Replay((), upto, reset="too_old")
     return Replay(log.events_after(conn, cursor.seq, upto.seq, MOST_REPLAYED), upto)
+
+
+def _page(after: Cursor | None, upto: Cursor, limit: int, conn: sqlite3.Connection) -> Replay:
+    seq, reset = (0, None) if after is None else (after.seq, None)
+    if after is not None and after.epoch != upto.epoch:
+        last = log.surviving(conn, after.epoch)
+        seq, reset = (min(seq, last), None) if last is not None else (0, "unknown_epoch")
+        reset = "lost_events" if last is not None and after.seq > last else reset
+    elif seq > upto.seq:
+        seq, reset = upto.seq, "unknown_id"
+    if after is not None and reset is None and seq < log.oldest(conn) - 1:
+        reset = "too_old"
+    events = log.events_after(conn, seq, upto.seq, limit)
+    at = Cursor(events[-1].epoch, events[-1].seq) if events else upto
+    return Replay(events, at, reset)
 
 
 def _stored(

@@ -1,9 +1,11 @@
 """The two files' tables, as numbered migrations; a number once released is never changed."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -74,6 +76,56 @@ def _cursors(db: Database) -> None:
         "CREATE TABLE cursors (reader TEXT PRIMARY KEY, epoch TEXT NOT NULL, seq INTEGER NOT NULL)"
         " STRICT, WITHOUT ROWID"
     )
+
+
+@ledger(name="0002_people")
+def _people(db: Database) -> None:
+    """Secrets are stored as SHA-256 only: they are random, so that a slow hash adds nothing."""
+    for statement in (
+        (
+            "CREATE TABLE keys (id TEXT PRIMARY KEY, role TEXT NOT NULL, name TEXT NOT NULL,"
+            " hash BLOB, created REAL NOT NULL, expires REAL, revoked REAL, last_used REAL,"
+            " signed INTEGER NOT NULL, topics TEXT NOT NULL, password TEXT) STRICT, WITHOUT ROWID"
+        ),
+        (
+            "CREATE TABLE members (id TEXT PRIMARY KEY, hash BLOB NOT NULL, created REAL NOT NULL,"
+            " seen REAL NOT NULL) STRICT, WITHOUT ROWID"
+        ),
+        (
+            "CREATE TABLE tickets (hash BLOB PRIMARY KEY, role TEXT NOT NULL, holder TEXT NOT NULL,"
+            " created REAL NOT NULL, client TEXT) STRICT, WITHOUT ROWID"
+        ),
+        (
+            "CREATE TABLE audit (number INTEGER PRIMARY KEY, at REAL NOT NULL, who TEXT NOT NULL,"
+            " what TEXT NOT NULL, target TEXT NOT NULL, detail TEXT NOT NULL) STRICT"
+        ),
+        (
+            "CREATE TABLE reports (number INTEGER PRIMARY KEY, at REAL NOT NULL,"
+            " machine TEXT NOT NULL, shown TEXT NOT NULL, actually TEXT, note TEXT NOT NULL,"
+            " who TEXT NOT NULL) STRICT"
+        ),
+        (
+            "CREATE TABLE service (machine TEXT PRIMARY KEY, note TEXT NOT NULL, since REAL NOT"
+            " NULL, who TEXT NOT NULL) STRICT, WITHOUT ROWID"
+        ),
+    ):
+        db.execute(statement)
+
+
+class DamagedError(OSError):
+    """The file is there and makes no sense."""
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What is wrong with the file says which file, and what to do."""
+    try:
+        yield
+    except (sqlite3.Error, msgspec.DecodeError, ValueError) as error:
+        raise DamagedError(
+            f"{path} cannot be used ({error}). If it is damaged, move it aside together with its"
+            " -wal and -shm, and put a backup in its place; without one the gateway begins anew"
+        ) from error
 
 
 def open_to_write(path: Path, migrations: Migrations) -> sqlite3.Connection:

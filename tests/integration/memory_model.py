@@ -105,6 +105,12 @@ class MemoryModel:
             return Replay((), upto, reset="unknown_id")
         return Replay(self.log[cursor.seq : upto.seq], upto)
 
+    async def page(self, after: Cursor | None, limit: int) -> Replay:
+        await self._disk()
+        seq = after.seq if after is not None else 0
+        events = self.log[seq : seq + limit]
+        return Replay(events, Cursor(self.cursor.epoch, seq + len(events)))
+
     async def _disk(self) -> None:
         self.reads += 1
         await asyncio.sleep(0)

@@ -4,21 +4,28 @@ import asyncio
 import json
 import shutil
 import socket
+import sqlite3
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
 from config.sections import Branch, Config, Http, Limits
+from gateway.api.backing import Backing
+from gateway.api.credentials import Credentials, Write
 from gateway.api.health import Health
+from gateway.api.keys import Locksmith
+from gateway.api.metrics import Metrics
 from gateway.api.server import Server
 from gateway.api.viewer import Viewer
 from gateway.bus import Bus
 from gateway.core.events import Event, Status
+from gateway.store import notebook, people, schema
 from tests.integration.memory_model import GYM, MemoryModel
 
 MACHINES = (
@@ -27,7 +34,18 @@ MACHINES = (
     ("bench-01", "chest"),
     ("treadmill-01", "cardio"),
 )
+T = TypeVar("T")
 PATIENCE = 10.0  # seconds; a loaded machine is slow, and this is no bench
+
+
+@dataclass
+class Wall:
+    """A clock that goes by itself until it is set to epoch seconds."""
+
+    now: float | None = None
+
+    def __call__(self) -> float:
+        return time.time() if self.now is None else self.now
 
 
 @dataclass
@@ -39,6 +57,11 @@ class Served:
     server: Server
     socket_path: Path
     client: aiohttp.ClientSession
+    credentials: Credentials
+    ledger: sqlite3.Connection
+    wall: Wall
+    broker_told: int = 0
+    """How often the broker was told of sensors' keys."""
     health: Health = field(default_factory=lambda: Health(ready=True, degraded=False))
 
     @property
@@ -61,6 +84,30 @@ class Served:
         reply = await self.get(path)
         assert reply.status == status, await reply.text()
         return await reply.json(content_type=None)
+
+    async def call(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> aiohttp.ClientResponse:
+        """Any call, with a JSON body if there is one."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        reply = await self.client.request(method, self.url + path, json=body, headers=names)
+        await reply.read()
+        return reply
+
+    async def locally(self, method: str, path: str, body: object = None) -> Any:
+        """Any call through the Unix socket; its JSON."""
+        connector = aiohttp.UnixConnector(str(self.socket_path))
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.request(method, f"http://localhost{path}", json=body) as reply,
+        ):
+            return await reply.json(content_type=None)
+
+    async def key(self, role: str, **more: object) -> str:
+        """The secret of a new key."""
+        made = await self.locally("POST", "/admin/keys", {"role": role, **more})
+        secret: str = made["secret"]
+        return secret
 
     @asynccontextmanager
     async def stream(self, query: str = "", **headers: str) -> AsyncIterator["Stream"]:
@@ -113,34 +160,81 @@ class Stream:
         return Said(fields["event"], fields.get("id"), json.loads(fields["data"]))
 
 
+def ledger_writer(ledger: sqlite3.Connection) -> Write:
+    """Writes at once, in a transaction of its own."""
+
+    async def write(work: Callable[[sqlite3.Connection], T]) -> T:
+        ledger.execute("BEGIN")
+        try:
+            return work(ledger)
+        finally:
+            ledger.execute("COMMIT")
+
+    return write
+
+
 @asynccontextmanager
 async def serving(
-    model: MemoryModel | None = None, limits: Limits | None = None, hosts: tuple[str, ...] = ()
+    model: MemoryModel | None = None,
+    limits: Limits | None = None,
+    hosts: tuple[str, ...] = (),
+    *,
+    http: Http | None = None,
+    master: bytes | None = None,
 ) -> AsyncIterator[Served]:
     """A server on a free port, with a client whose connections are not shared."""
     model, bus = model or MemoryModel(MACHINES), Bus()
     folder = Path(tempfile.mkdtemp(prefix="gw-", dir="/tmp"))
-    health: Callable[[], Health] = lambda: served.health  # noqa: E731  it looks at what comes next
+    ledger = schema.open_to_write(folder / "ledger.db", schema.ledger)
+    config = Config(
+        branch=Branch(id=GYM, name="Central"),
+        http=http or Http(host="127.0.0.1", port=0, allowed_hosts=hosts),
+        limits=limits or Limits(streams_per_address=2000, exempt=("127.0.0.1",)),
+    )
+    write = ledger_writer(ledger)
+    served: Served
+
+    async def audited() -> list[notebook.Entry]:
+        return notebook.audited(ledger, 100)
+
+    async def tell_the_broker() -> None:
+        served.broker_told += 1
+
+    def say(machine: str, out: bool) -> "asyncio.Future[None]":
+        served.publish(machine, Status.OUT_OF_SERVICE if out else Status.FREE)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    wall = Wall()
+    credentials = Credentials(people.read(ledger), write, wall, tell_the_broker)
     server = Server(
-        model,
-        bus,
-        Config(
-            branch=Branch(id=GYM, name="Central"),
-            http=Http(host="127.0.0.1", port=0, allowed_hosts=hosts),
-            limits=limits or Limits(streams_per_address=2000),
-        ),
-        health=health,
-        admin={"sensors": lambda query: {"sensors": [], **query}},
-        socket_path=folder / "gateway.sock",
+        Backing(
+            config=config,
+            model=model,
+            bus=bus,
+            credentials=credentials,
+            locksmith=Locksmith(GYM, master, wall, lambda password: f"hash of {password}", audited),
+            write=write,
+            say=say,
+            wall=wall,
+            health=lambda: served.health,
+            metrics=Metrics(),
+            admin={"sensors": lambda query: {"sensors": [], **query}},
+            socket_path=folder / "gateway.sock",
+        )
     )
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, read_bufsize=2**22) as client:
-        served = Served(model, bus, server, folder / "gateway.sock", client)
+        served = Served(
+            model, bus, server, folder / "gateway.sock", client, credentials, ledger, wall
+        )
         await server.start()
         try:
             yield served
         finally:
             await server.stop()
+            ledger.close()
             shutil.rmtree(folder)
 
 
@@ -183,3 +277,40 @@ async def fall_behind(api: Served) -> None:
             for _ in range(100):
                 api.publish("bench-01")
             await asyncio.sleep(0)
+
+
+class Talk:
+    """A WebSocket client; batches are taken apart."""
+
+    def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        self.ws = ws
+        self._said: list[Any] = []
+
+    async def ask(self, action: str, **more: object) -> Any:
+        """Say something; the first answer to it."""
+        await self.say(action, **more)
+        return await self.next()
+
+    async def say(self, action: str, **more: object) -> None:
+        await self.ws.send_str(json.dumps({"action": action, **more}))
+
+    async def next(self) -> Any:
+        while not self._said:
+            said = await self.ws.receive_json(timeout=PATIENCE)
+            self._said = said["messages"] if said["type"] == "batch" else [said]
+        return self._said.pop(0)
+
+    async def seqs(self, count: int) -> list[int]:
+        found: list[int] = []
+        while len(found) < count:
+            said = await self.next()
+            if said["type"] != "heartbeat":
+                found.append(said["seq"])
+        return found
+
+
+@asynccontextmanager
+async def talking(api: Served, **headers: str) -> AsyncIterator[Talk]:
+    """A WebSocket that is open."""
+    async with api.client.ws_connect(f"{api.url}/ws", headers=headers) as ws:
+        yield Talk(ws)

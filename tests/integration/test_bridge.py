@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bridge import File, Writer
+from gateway.bridge import File, Writer, name_of
 
 WRITERS = ("one", "other")
 
@@ -196,3 +196,10 @@ async def test_an_idle_writer_still_moves(writer: Writer) -> None:
         while writer.moved_at == before:
             await asyncio.sleep(0.05)
     assert time.monotonic() - writer.moved_at < 1.5
+
+
+def test_a_piece_of_work_is_named_after_the_function_it_is_written_in() -> None:
+    assert name_of(partial(partial(name_of), 1)) == "name_of"
+    assert name_of(lambda: None) == (
+        "test_a_piece_of_work_is_named_after_the_function_it_is_written_in"
+    )

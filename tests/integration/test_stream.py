@@ -43,6 +43,7 @@ async def test_then_every_change_as_the_one_message(api: Served) -> None:
         "lastChange": round(event.last_change, 3),
         "cause": "observed",
         "seq": 1,
+        "id": "e1-1",
     }
 
 

@@ -69,6 +69,7 @@ async def test_who_reads_again_gets_the_newest_of_each_machine(api: Served) -> N
         await fall_behind(api)
         for number in range(40):
             api.publish(MACHINES[number % 4][0])
+        api.server.hub._rounds.flush()
         sock.settimeout(0)
         reader, writer = await asyncio.open_connection(sock=sock.dup())
         newest = [
@@ -101,7 +102,7 @@ async def test_a_client_that_goes_gives_its_place_back_at_once(api: Served) -> N
         assert len(viewers(api)) == 1
     await settled(lambda: not api.server.hub._seats)
     assert not viewers(api)
-    assert not api.server.hub._groups
+    assert not api.server.hub._rounds.groups
 
 
 async def test_one_address_may_not_take_every_place() -> None:
@@ -124,6 +125,7 @@ async def test_when_all_places_are_taken_it_is_503() -> None:
 
 async def test_connections_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.api.server.MORE_CONNECTIONS", 1)
+    monkeypatch.setattr("gateway.api.listeners.LEAST", 1)
     async with serving(limits=Limits(streams=1)) as api, api.stream():
         manager = api.server._runner.server
         assert manager is not None
@@ -138,7 +140,7 @@ async def test_an_event_is_encoded_once_for_all(
     api: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded = Mock(side_effect=encode_event)
-    monkeypatch.setattr("gateway.api.hub.encode_event", encoded)
+    monkeypatch.setattr("gateway.api.rounds.encode_event", encoded)
     async with api.stream() as one, api.stream() as two, api.stream("?category=legs") as three:
         await one.next(), await two.next(), await three.next()
         api.publish("leg-press-01")

@@ -188,7 +188,6 @@ APPENDED = {
     '[http]\ntrusted_proxies = ["proxy"]': "is no address",
     '[http]\ncors_origins = ["app.example.org"]': "has no scheme",
     '[http]\ntls = { certificate = "a" }': "http.tls.key",
-    '[http]\ntls = { certificate = "a", key = "b" }': "cannot be served by this version",
     "[limits]\nrequests = 0": "must be at least 1",
     '[store]\nledger = "var/history.db"': "same file",
     "[store]\nsync_within = -1": "must be at least 0",

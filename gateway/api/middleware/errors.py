@@ -1,26 +1,40 @@
 """Errors become RFC 9457 problems here and nowhere else."""
 
 import logging
+import sqlite3
 from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.api.door import COOKIE, forget_cookie
 from gateway.api.messages import FaultRow, Problem, encode
+from gateway.api.middleware.observe import CATEGORY
 from gateway.api.middleware.request_id import HEADER as REQUEST_ID
 from gateway.api.middleware.request_id import request_id
 from gateway.api.middleware.security_headers import HEADERS
+from gateway.bridge import BusyError
 from gateway.core.errors import (
+    ConflictError,
+    DegradedError,
+    ForbiddenError,
     FullError,
     GatewayError,
     InvalidError,
     LimitError,
+    MalformedError,
+    UnauthorisedError,
     UnknownIdError,
 )
 
 OWN: tuple[tuple[type[GatewayError], int, str, str], ...] = (  # the first that fits
     (UnknownIdError, 404, "unknown_id", "not_found"),
     (InvalidError, 422, "invalid_value", "client"),
+    (MalformedError, 400, "malformed", "client"),
+    (UnauthorisedError, 401, "unauthorised", "auth"),
+    (ForbiddenError, 403, "forbidden", "auth"),
+    (ConflictError, 409, "conflict", "conflict"),
+    (DegradedError, 503, "degraded", "degraded"),
     (FullError, 503, "full", "limit"),
     (LimitError, 429, "too_many", "limit"),
 )
@@ -28,6 +42,9 @@ CODES = {
     400: "malformed",
     404: "no_such_page",
     405: "method_not_allowed",
+    408: "too_slow_request",
+    413: "too_large",
+    415: "unsupported_media_type",
     417: "unknown_expectation",
     421: "unknown_host",
 }
@@ -45,8 +62,10 @@ async def errors_to_problems(request: web.Request, handler: Handler) -> web.Stre
         return problem_of_http(request, error)
     except GatewayError as error:
         return _refused(request, error)
-    except TimeoutError:
-        return problem(request, 503, "too_slow", "The store did not answer in time; try again.")
+    except (BusyError, TimeoutError, sqlite3.Error, OSError) as error:
+        if is_gone(request):
+            raise ConnectionResetError("the client went away") from error
+        return _of_the_store(request, error)
     except Exception as error:
         if is_gone(request):
             raise ConnectionResetError("the client went away") from error
@@ -54,6 +73,17 @@ async def errors_to_problems(request: web.Request, handler: Handler) -> web.Stre
         if request.writer.output_size:  # a stream that has begun can only be cut
             raise ConnectionResetError("the reply had begun") from error
         return internal(request)
+
+
+def _of_the_store(request: web.Request, error: Exception) -> web.Response:
+    """The store is slow, busy, or cannot use its disk: reading what is now goes on."""
+    if isinstance(error, TimeoutError):
+        return problem(request, 503, "too_slow", "The store did not answer in time; try again.")
+    if isinstance(error, BusyError):
+        return problem(request, 503, "busy", f"The store is busy: {error}.", "limit")
+    log.error("request %s failed: %s", request_id(request), request.path, exc_info=error)
+    detail = "The gateway cannot use its disk now; what it shows goes on. Try again later."
+    return problem(request, 503, "not_stored", detail, "degraded")
 
 
 def is_gone(request: web.BaseRequest) -> bool:
@@ -80,6 +110,7 @@ def problem(  # a problem has that many parts
         request_id=request_id(request),
         errors=errors,
     )
+    request[CATEGORY] = body.category
     return web.Response(
         status=status,
         body=encode(body),
@@ -100,6 +131,7 @@ def problem_of_http(request: web.BaseRequest, error: web.HTTPException) -> web.S
 
 
 _DETAILS = {
+    413: "The body is larger than the 64 KiB that we take.",
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
     417: "Only `Expect: 100-continue` is understood.",
@@ -119,6 +151,10 @@ def _refused(request: web.Request, error: GatewayError) -> web.Response:
     reply = problem(request, status, code, str(error), category, rows)
     if isinstance(error, LimitError):
         reply.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, UnauthorisedError):
+        reply.headers["WWW-Authenticate"] = "Bearer"
+        if COOKIE in request.cookies:  # pages cannot see it: only we can make them drop it
+            forget_cookie(reply)
     return reply
 
 

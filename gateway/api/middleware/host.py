@@ -13,14 +13,28 @@ from gateway.api.connection import connection_of
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_.-]+))(?::[0-9]{0,5})?")
 
 
+NAMES_KEPT = 64  # our names and addresses, with and without a port
+
+
 def only_known_hosts(allowed: Iterable[str]) -> Middleware:
     """Answer 421 to other names; what came through the Unix socket has no name to forge."""
     names = frozenset({"localhost", *(name.lower().rstrip(".") for name in allowed)})
 
+    known: set[str] = set()  # only good ones: an address that is not ours may become so
+
+    def is_known(host: str) -> bool:
+        if host in known:
+            return True
+        if not _is_known(host, names):
+            return False
+        if len(known) < NAMES_KEPT:
+            known.add(host)
+        return True
+
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         hosts = request.headers.getall("Host", [])
-        if connection_of(request).local or (len(hosts) == 1 and _is_known(hosts[0], names)):
+        if connection_of(request).local or (len(hosts) == 1 and is_known(hosts[0])):
             return await handler(request)
         raise web.HTTPMisdirectedRequest(
             text="This gateway is not known by the host name you asked for;"

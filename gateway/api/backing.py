@@ -1,0 +1,35 @@
+"""What the API stands on; the composition root fills it in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.sections import Config
+from gateway.api.admin import AdminHandler
+from gateway.api.credentials import Credentials, Write
+from gateway.api.health import Health
+from gateway.api.keys import Locksmith
+from gateway.api.metrics import Metrics
+from gateway.api.service import Say
+from gateway.bus import Bus
+from gateway.readmodel import ReadModel
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """Every part is used by name and by nobody but the routes that it is handed to."""
+
+    config: Config
+    model: ReadModel
+    bus: Bus
+    credentials: Credentials
+    locksmith: Locksmith
+    write: Write
+    """Into the ledger."""
+    say: Say
+    """The staff's word on a machine, into the pipeline."""
+    wall: Callable[[], float]
+    health: Callable[[], Health]
+    metrics: Metrics
+    admin: Mapping[str, AdminHandler]
+    socket_path: Path

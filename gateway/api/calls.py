@@ -1,0 +1,59 @@
+"""Every subject of the API, put together: one list of operations, and what is for people only."""
+
+from aiohttp import web
+
+from gateway.api.admin import AdminRoutes
+from gateway.api.backing import Backing
+from gateway.api.branches import BranchRoutes
+from gateway.api.connections import ConnectionRoutes
+from gateway.api.events import EventRoutes
+from gateway.api.health import HealthRoutes
+from gateway.api.history import HistoryRoutes
+from gateway.api.hub import Hub
+from gateway.api.keys import KeyRoutes
+from gateway.api.machines import MachineRoutes
+from gateway.api.members import MemberRoutes
+from gateway.api.metrics import MetricsRoutes
+from gateway.api.operation import Operation
+from gateway.api.pages import PageRoutes
+from gateway.api.ready import Ready
+from gateway.api.service import ServiceRoutes
+from gateway.api.socket import SocketRoutes
+from gateway.api.stream import StreamRoutes
+
+
+def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[Operation]:
+    """What the documents show; `live` and `history` keep ready bytes."""
+    model, gym = backing.model, backing.config.branch.id
+    service = ServiceRoutes(model, gym, backing.say, backing.write, backing.wall)
+    subjects = (
+        BranchRoutes(model, live),
+        MachineRoutes(model, gym, live),
+        HistoryRoutes(model, gym, history),
+        service,
+        StreamRoutes(model, hub),
+        SocketRoutes(model, hub, backing.config.http.cors_origins),
+        MemberRoutes(backing.credentials, backing.config),
+        EventRoutes(model),
+        ConnectionRoutes(hub),
+        HealthRoutes(backing.health),
+        MetricsRoutes(backing.metrics),
+    )
+    return [operation for subject in subjects for operation in subject.operations()]
+
+
+def beside(backing: Backing) -> list[web.RouteDef]:
+    """Pages, and what is served at the local socket only."""
+    parts = (
+        AdminRoutes(backing.admin),
+        KeyRoutes(backing.credentials, backing.locksmith),
+        PageRoutes(),
+    )
+    return [route for part in parts for route in part.routes()]
+
+
+def as_route(operation: Operation) -> web.RouteDef:
+    """How the server library is told; a GET that ends answers HEAD too."""
+    if operation.method != "GET":
+        return web.route(operation.method, operation.path, operation.handler)
+    return web.get(operation.path, operation.handler, allow_head=operation.gives is not None)

@@ -1,0 +1,130 @@
+"""Members, their cookie, and tickets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from config.sections import Limits
+from gateway.api.credentials import Credentials
+from gateway.store import people
+from tests.integration.served import Served, serving
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Served]:
+    async with serving() as served:
+        yield served
+
+
+async def join(api: Served) -> tuple[str, str]:
+    reply = await api.call("POST", "/members")
+    assert reply.status == 201
+    made = await reply.json()
+    api.client.cookie_jar.clear()
+    return made["memberId"], made["token"]
+
+
+async def test_a_new_members_cookie_is_for_our_pages_only(api: Served) -> None:
+    reply = await api.call("POST", "/members")
+    cookie = reply.headers["Set-Cookie"]
+    assert (await reply.json())["token"] in cookie
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert reply.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_member_may_remove_itself_with_all_its_data(api: Served) -> None:
+    _, token = await join(api)
+    headers = {"Authorization": f"Bearer {token}"}
+    await api.call("POST", "/machines/bench-01/wrong", {"note": "mine"}, **headers)
+    assert (await api.call("DELETE", "/members/me", **headers)).status == 204
+    assert (await api.call("DELETE", "/members/me", **headers)).status == 401
+    assert people.read(api.ledger).members == {}
+    assert "former" in api.ledger.execute("SELECT who FROM reports").fetchone()[0]
+
+
+async def test_a_member_is_known_after_a_restart(api: Served) -> None:
+    member, token = await join(api)
+
+    async def nothing() -> None: ...
+
+    again = Credentials(people.read(api.ledger), api.credentials._write, api.wall, nothing)
+    assert again.find(token).id == member
+
+
+async def test_the_cookie_counts_only_with_our_own_origin(api: Served) -> None:
+    _, token = await join(api)
+    cookie = {"Cookie": f"gateway_member={token}"}
+    ours, foreign = api.url, "http://evil.example"
+    assert (await api.call("POST", "/tickets", None, Origin=ours, **cookie)).status == 201
+    assert (await api.call("POST", "/tickets", None, Origin=foreign, **cookie)).status == 403
+    assert (await api.call("POST", "/tickets", None, **cookie)).status == 403
+    assert (await api.get("/branches", **cookie)).status == 200
+
+
+async def test_a_wrong_cookie_is_taken_from_the_browser(api: Served) -> None:
+    reply = await api.get("/branches", Cookie="gateway_member=gone")
+    assert reply.status == 401
+    assert "Max-Age=0" in reply.headers["Set-Cookie"]
+
+
+async def test_new_members_are_five_a_day_and_address() -> None:
+    async with serving(limits=Limits(writes=100)) as api:
+        statuses = [(await api.call("POST", "/members")).status for _ in range(1)]
+        for _ in range(5):
+            api.client.cookie_jar.clear()
+            statuses.append((await api.call("POST", "/members")).status)
+        assert statuses == [201] * 5 + [429]
+        assert (await api.get("/branches")).status in {200, 401}
+
+
+async def test_a_ticket_opens_a_stream_once_and_then_for_that_client_only(api: Served) -> None:
+    _, token = await join(api)
+    made = await api.call("POST", "/tickets", Authorization=f"Bearer {token}")
+    ticket = (await made.json())["ticket"]
+    async with api.stream(f"?ticket={ticket}", User_Agent="phone") as stream:
+        assert (await stream.next()).event == "snapshot"
+    async with api.stream(f"?ticket={ticket}", User_Agent="phone") as stream:
+        assert (await stream.next()).event == "snapshot"
+    assert (await api.get(f"/stream?ticket={ticket}", User_Agent="thief")).status == 401
+    assert (await api.get(f"/branches?ticket={ticket}")).status == 422
+
+
+async def test_a_ticket_must_be_used_within_a_minute_and_lasts_twelve_hours(api: Served) -> None:
+    _, token = await join(api)
+    late, used = [
+        (await (await api.call("POST", "/tickets", Authorization=f"Bearer {token}")).json())[
+            "ticket"
+        ]
+        for _ in range(2)
+    ]
+    began = api.wall()
+    async with api.stream(f"?ticket={used}") as stream:
+        await stream.next()
+    api.wall.now = began + 61
+    assert (await api.get(f"/stream?ticket={late}")).status == 401
+    async with api.stream(f"?ticket={used}") as stream:
+        await stream.next()
+    api.wall.now = began + 12 * 3600 + 1
+    assert (await api.get(f"/stream?ticket={used}")).status == 401
+
+
+async def test_a_ticket_ends_with_its_holder(api: Served) -> None:
+    _, token = await join(api)
+    headers = {"Authorization": f"Bearer {token}"}
+    ticket = (await (await api.call("POST", "/tickets", **headers)).json())["ticket"]
+    await api.call("DELETE", "/members/me", **headers)
+    assert (await api.get(f"/stream?ticket={ticket}")).status == 401
+
+
+async def test_tickets_need_a_credential(api: Served) -> None:
+    assert (await api.call("POST", "/tickets")).status == 401
+
+
+async def test_members_unseen_for_half_a_year_are_forgotten(api: Served) -> None:
+    _, token = await join(api)
+    api.wall.now = api.wall() + 181 * 86_400
+    while await api.credentials.forget_the_gone():
+        await asyncio.sleep(0)
+    assert (await api.get("/branches", Authorization=f"Bearer {token}")).status == 401
