@@ -15,6 +15,9 @@ need jq jq
 need openssl openssl
 need node nodejs
 need npm npm
+need wrk wrk
+need nginx nginx-light
+[ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || missing="$missing libnginx-mod-nchan"
 
 install_packages() {
   as_root=""

@@ -72,13 +72,14 @@ class Connection(web.RequestHandler):
                 return
             self._place = address
         super().connection_made(transport)
+        self._idle()
         self._hurry()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell the listener; a parked stream would never notice by itself."""
         super().connection_lost(exc)
         if self._place is not None:
-            self._gate.leave(self._place)
+            self._gate.leave(self._place, self)
             self._place = None
         self._calm()
         if self.listener is not None:
@@ -87,14 +88,19 @@ class Connection(web.RequestHandler):
     def _hurry(self) -> None:
         """From here on the head of a request must come whole in time."""
         if self._slow is None:
-            self._slow = self._loop.call_later(HEAD_WITHIN, self._cut)
+            self._slow = self._loop.call_later(HEAD_WITHIN, self.cut)
 
     def _calm(self) -> None:
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
 
-    def _cut(self) -> None:
+    def _idle(self) -> None:
+        if self._place is not None:
+            self._gate.idles(self)
+
+    def cut(self) -> None:
+        """End it at once."""
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
 
@@ -104,6 +110,7 @@ class Connection(web.RequestHandler):
             heard = self._request_count
             super().data_received(data)
             if self._request_count > heard or self._request_in_progress:
+                self._gate.works(self)
                 self._calm()
             else:
                 self._hurry()
@@ -161,7 +168,10 @@ class Connection(web.RequestHandler):
         """An HTTP error that was raised before any handler ran is a problem too."""
         if isinstance(resp, web.HTTPException):
             resp = self._error_reply(request, resp.status, resp.reason)
-        return await super().finish_response(request, resp, start_time)
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._idle()
 
 
 def connection_of(request: web.BaseRequest) -> Connection:

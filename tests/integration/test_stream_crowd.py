@@ -123,16 +123,20 @@ async def test_when_all_places_are_taken_it_is_503() -> None:
     assert (problem["code"], problem["category"]) == ("full", "limit")
 
 
-async def test_connections_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_are_bounded_and_who_idles_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("gateway.api.server.MORE_CONNECTIONS", 1)
     monkeypatch.setattr("gateway.api.listeners.LEAST", 1)
     async with serving(limits=Limits(streams=1)) as api, api.stream():
         manager = api.server._runner.server
         assert manager is not None
-        with socket.create_connection(("127.0.0.1", api.server.port)):
+        with socket.create_connection(("127.0.0.1", api.server.port)) as idle:
             await settled(lambda: len(manager.connections) == 2)
+            answer = await raw(api.server.port, b"GET /health HTTP/1.1\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.0 400 ")  # it names no host: an answer all the same
             with suppress(ConnectionResetError):
-                assert await raw(api.server.port, b"GET /health HTTP/1.1\r\n\r\n") == b""
+                assert idle.recv(1) == b""  # the place was that of who said nothing
         assert len(manager.connections) <= 2
 
 
