@@ -1,4 +1,4 @@
-"""A guest who misbehaves until told to stop: `attacker.py PORT short|long`. Prints what it tried."""
+"""A guest who misbehaves until told to stop, then tells what it tried: `attacker.py PORT short`."""
 
 import contextlib
 import json
