@@ -6,6 +6,7 @@ from gateway.api.admin import AdminRoutes
 from gateway.api.backing import Backing
 from gateway.api.branches import BranchRoutes
 from gateway.api.connections import ConnectionRoutes
+from gateway.api.documents import DocsPage, DocumentRoutes
 from gateway.api.events import EventRoutes
 from gateway.api.health import HealthRoutes
 from gateway.api.history import HistoryRoutes
@@ -39,7 +40,8 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         HealthRoutes(backing.health),
         MetricsRoutes(backing.metrics),
     )
-    return [operation for subject in subjects for operation in subject.operations()]
+    found = [operation for subject in subjects for operation in subject.operations()]
+    return found + DocumentRoutes(found, backing.config).operations()
 
 
 def beside(backing: Backing) -> list[web.RouteDef]:
@@ -48,6 +50,7 @@ def beside(backing: Backing) -> list[web.RouteDef]:
         AdminRoutes(backing.admin),
         KeyRoutes(backing.credentials, backing.locksmith),
         PageRoutes(),
+        DocsPage(),
     )
     return [route for part in parts for route in part.routes()]
 

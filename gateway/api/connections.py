@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Annotated
 
 from aiohttp import web
+from msgspec import Meta
 
 from gateway.api.framing import Transport
 from gateway.api.hub import Hub
@@ -15,6 +17,7 @@ from gateway.core.access import Role
 from gateway.messages import moment
 
 SHOWN, MOST_SHOWN = 200, 5000  # connections; at most some MB where each follows many machines
+Limit = Annotated[int, Meta(ge=1, le=MOST_SHOWN)]
 
 
 class ConnectionRow(Wire, frozen=True):
@@ -77,7 +80,7 @@ class ConnectionRoutes:
                 gives=ConnectionsReply,
                 example=EXAMPLE,
                 parameters=(
-                    Parameter("limit", int, f"At most so many, 1 to {MOST_SHOWN}.", SHOWN),
+                    Parameter("limit", Limit, f"At most so many, 1 to {MOST_SHOWN}.", SHOWN),
                 ),
                 who=Role.STAFF,
             )
@@ -86,7 +89,7 @@ class ConnectionRoutes:
     async def list_connections(self, request: web.Request) -> web.Response:
         """Open streams, the newest first."""
         query = Query(request, ("limit",))
-        limit = int(query.number("limit", SHOWN, 1, MOST_SHOWN))
+        limit = query.whole("limit", SHOWN, 1, MOST_SHOWN)
         query.done()
         streams = self._hub.streams()
         as_of = self._hub.as_of()

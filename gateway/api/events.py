@@ -1,11 +1,14 @@
 """The log: every change, by number."""
 
 import asyncio
+import re
 from collections.abc import Sequence
+from typing import Annotated
 
 from aiohttp import web
+from msgspec import Meta
 
-from gateway.api.examples import EVENT, EVENT_NAME
+from gateway.api.examples import EVENT, EVENT_NAME, EVENT_PATTERN
 from gateway.api.messages import Wire, encode
 from gateway.api.operation import Operation, Parameter
 from gateway.api.query import Query
@@ -16,7 +19,9 @@ from gateway.readmodel import ReadModel
 
 PATIENCE = 10.0  # seconds a read may take
 MOST = 1000  # events of one page: 200 kB
+Limit = Annotated[int, Meta(ge=1, le=MOST)]
 PARAMETERS = ("after", "limit")
+_NAME = re.compile(EVENT_PATTERN)
 
 
 class EventRow(Wire, frozen=True):
@@ -57,7 +62,7 @@ class EventRoutes:
                 tag="Events",
                 parameters=(
                     Parameter("after", EVENT_NAME, after, "5e0c2f7a9b3d4e61-1046"),
-                    Parameter("limit", int, f"At most so many events, 1 to {MOST}.", 100),
+                    Parameter("limit", Limit, f"At most so many events, 1 to {MOST}.", 100),
                 ),
                 gives=EventsReply,
                 example={"events": [EVENT], "next": "5e0c2f7a9b3d4e61-1047", "reset": None},
@@ -69,8 +74,9 @@ class EventRoutes:
     async def list_events(self, request: web.Request) -> web.Response:
         """A page of the log."""
         query = Query(request, PARAMETERS)
-        limit = int(query.number("limit", MOST, 1, MOST))
-        after = Cursor.parse(request.query.get("after", ""))
+        limit = query.whole("limit", MOST, 1, MOST)
+        name = request.query.get("after", "")
+        after = Cursor.parse(name) if _NAME.match(name) else None
         if after is None and query.has("after"):
             query.wrong("after", "is no event's name: <epoch>-<seq>, as in the stream's id")
         query.done()

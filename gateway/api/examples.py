@@ -10,7 +10,8 @@ from gateway.api.operation import Parameter
 GYM_ID = Parameter("gymId", Id, "The branch's id.", "hk-central", "path")
 MACHINE_ID = Parameter("machineId", Id, "The machine's id.", "leg-press-01", "path")
 CATEGORY = Parameter("category", Id, "The category's id.", "legs", "path")
-EVENT_NAME = Annotated[str, Meta(pattern=r"^[0-9a-f]{1,32}-[0-9]{1,18}$")]
+EVENT_PATTERN = r"^[0-9A-Za-z]{1,32}-[0-9]{1,18}\Z"
+EVENT_NAME = Annotated[str, Meta(pattern=EVENT_PATTERN)]
 
 MACHINE: dict[str, object] = {
     "machineId": "leg-press-01",

@@ -10,6 +10,7 @@ from gateway.api.connection import connection_of
 from gateway.api.door import holder_of
 from gateway.api.messages import HealthReply, HealthStatus, LiveReply, encode
 from gateway.api.operation import Operation
+from gateway.api.query import no_parameters
 from gateway.core.access import Role, may
 
 
@@ -64,17 +65,20 @@ class HealthRoutes:
 
     async def show_health(self, request: web.Request) -> web.Response:
         """The status; the parts too for staff and for who asks locally."""
+        no_parameters(request)
         health = self._health()
         holder = holder_of(request)
         is_staff = holder is not None and may(holder.role, Role.STAFF)
         return _answer(health, 200, tell_all=is_staff or connection_of(request).local)
 
-    async def show_live(self, _request: web.Request) -> web.Response:
+    async def show_live(self, request: web.Request) -> web.Response:
         """The process answers."""
+        no_parameters(request)
         return web.json_response({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
-    async def show_ready(self, _request: web.Request) -> web.Response:
+    async def show_ready(self, request: web.Request) -> web.Response:
         """200 while store, pipeline and HTTP work, degraded or not; else 503."""
+        no_parameters(request)
         health = self._health()
         return _answer(health, 200 if health.ready else 503, tell_all=False)
 

@@ -7,6 +7,7 @@ from gateway.api.credentials import TICKET_FIRST_USE, Credentials
 from gateway.api.door import COOKIE, forget_cookie, must_hold
 from gateway.api.messages import Wire, encode
 from gateway.api.operation import Operation
+from gateway.api.query import no_parameters
 from gateway.core.access import Role
 
 COOKIE_LASTS = 400 * 86_400  # seconds: the longest that browsers keep one
@@ -74,8 +75,9 @@ class MemberRoutes:
             ),
         ]
 
-    async def create_member(self, _request: web.Request) -> web.Response:
+    async def create_member(self, request: web.Request) -> web.Response:
         """The token, and the same as a cookie for our own pages."""
+        no_parameters(request)
         member, token = await self._credentials.join()
         body = encode(MemberReply(member_id=member, token=token))
         response = _created(body)
@@ -91,6 +93,7 @@ class MemberRoutes:
 
     async def remove_member(self, request: web.Request) -> web.Response:
         """Gone, and so is the cookie."""
+        no_parameters(request)
         await self._credentials.leave(must_hold(request).id)
         response = web.Response(status=204, headers={"Cache-Control": "no-store"})
         forget_cookie(response)
@@ -98,6 +101,7 @@ class MemberRoutes:
 
     async def create_ticket(self, request: web.Request) -> web.Response:
         """A ticket of who asks."""
+        no_parameters(request)
         ticket = await self._credentials.ticket_for(must_hold(request))
         return _created(encode(TicketReply(ticket=ticket, expires_in=int(TICKET_FIRST_USE))))
 

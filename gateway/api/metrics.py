@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from gateway.api.operation import Operation
+from gateway.api.query import no_parameters
 from gateway.core.access import Role
 
 SLOW = 0.2  # seconds: a tenth of what the slowest request of ours may take
@@ -216,8 +217,9 @@ class MetricsRoutes:
             )
         ]
 
-    async def show_metrics(self, _request: web.Request) -> web.Response:
+    async def show_metrics(self, request: web.Request) -> web.Response:
         """Everything, as of now."""
+        no_parameters(request)
         return web.Response(
             body=generate_latest(self._metrics.registry),
             headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"},

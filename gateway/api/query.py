@@ -1,13 +1,15 @@
 """Query parameters: every wrong one is named at once."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from math import isfinite
+from math import inf, isfinite
 
 from aiohttp import web
 
 from gateway.core.errors import Fault, InvalidError
 
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 LATEST = 4_102_444_800  # epoch seconds: the year 2100, beyond any clock of ours
 
 
@@ -65,6 +67,13 @@ class Query:
             return default
         return value
 
+    def whole(self, name: str, default: int, least: int, most: int) -> int:
+        """A whole number within bounds, or `default` where it is missing or wrong."""
+        value = self.number(name, default, least, most)
+        if value != int(value):
+            self.wrong(name, f"must be a whole number from {least} to {most}")
+        return int(value)
+
     def _unknown(self, name: str) -> str:
         close = get_close_matches(name, self._known, 1)
         if close:
@@ -79,11 +88,6 @@ def no_parameters(request: web.Request) -> None:
 
 
 def _number(text: str) -> float | None:
-    """A number as JSON writes it: Python would take other digits and underscores too."""
-    if not text.isascii() or "_" in text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        return None
+    """A number as JSON writes it: Python would take blanks, other digits and underscores too."""
+    value = float(text) if _JSON_NUMBER.fullmatch(text) else inf
     return value if isfinite(value) else None

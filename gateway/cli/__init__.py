@@ -8,6 +8,7 @@ COMMANDS = {  # name → module of this package
     "check": "check",
     "decode": "offline",
     "keys": "keys",
+    "openapi": "openapi",
     "replay": "offline",
     "run": "run",
     "sensors": "sensors",

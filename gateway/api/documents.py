@@ -1,0 +1,123 @@
+"""The documents that are made from the list of operations, and the page that shows them."""
+
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import web
+
+from config.sections import Config
+from gateway.api.asyncapi import asyncapi
+from gateway.api.messages import Wire
+from gateway.api.openapi import openapi
+from gateway.api.operation import Operation
+from gateway.api.pages import FOLDER
+from gateway.api.postman import postman
+from gateway.api.query import no_parameters
+from gateway.api.ready import Body, body_of, reply
+from gateway.api.schemas import Json
+
+TAG = "Documents"
+
+
+class OpenApi(Wire, frozen=True):
+    """An OpenAPI 3.1 document."""
+
+    openapi: str
+    info: dict[str, object]
+    paths: dict[str, object]
+    components: dict[str, object]
+
+
+class AsyncApi(Wire, frozen=True):
+    """An AsyncAPI 3.0 document."""
+
+    asyncapi: str
+    info: dict[str, object]
+    channels: dict[str, object]
+    components: dict[str, object]
+
+
+class Postman(Wire, frozen=True):
+    """A Postman collection, version 2.1."""
+
+    info: dict[str, object]
+    item: tuple[object, ...]
+    variable: tuple[object, ...]
+
+
+class DocumentRoutes:
+    """`/openapi.json`, `/asyncapi.json`, `/postman.json`: made once, of `others` and themselves."""
+
+    def __init__(self, others: Sequence[Operation], config: Config) -> None:
+        everything = [*others, *self.operations()]
+        self._openapi = _ready(openapi(everything, config))
+        self._asyncapi = _ready(asyncapi(config))
+        self._postman = _ready(postman(everything, config))
+
+    def operations(self) -> list[Operation]:
+        """What is served here."""
+        return [
+            Operation(
+                method="GET",
+                path="/openapi.json",
+                handler=self.show_openapi,
+                summary="Every call, as OpenAPI 3.1",
+                tag=TAG,
+                gives=OpenApi,
+                live=True,
+            ),
+            Operation(
+                method="GET",
+                path="/asyncapi.json",
+                handler=self.show_asyncapi,
+                summary="Every message, as AsyncAPI 3.0",
+                tag=TAG,
+                gives=AsyncApi,
+                live=True,
+            ),
+            Operation(
+                method="GET",
+                path="/postman.json",
+                handler=self.show_postman,
+                summary="Every call with its test, as a Postman collection",
+                tag=TAG,
+                gives=Postman,
+                live=True,
+            ),
+        ]
+
+    async def show_openapi(self, request: web.Request) -> web.Response:
+        """The calls."""
+        return _show(request, self._openapi)
+
+    async def show_asyncapi(self, request: web.Request) -> web.Response:
+        """The messages."""
+        return _show(request, self._asyncapi)
+
+    async def show_postman(self, request: web.Request) -> web.Response:
+        """The collection."""
+        return _show(request, self._postman)
+
+
+class DocsPage:
+    """`/docs`: reads the documents and tries the calls."""
+
+    def __init__(self) -> None:
+        self._page = body_of((FOLDER / "docs/index.html").read_bytes(), "text/html")
+
+    def routes(self) -> list[web.RouteDef]:
+        """A page for people."""
+        return [web.get("/docs", self.show_docs)]
+
+    async def show_docs(self, request: web.Request) -> web.Response:
+        """The page; its parts are under /web/docs/."""
+        return reply(request, self._page)
+
+
+def _ready(document: Json) -> Body:
+    return body_of(msgspec.json.encode(document))
+
+
+def _show(request: web.Request, body: Body) -> web.Response:
+    no_parameters(request)
+    return reply(request, body)
