@@ -14,7 +14,8 @@ from sensors import catalog
 from sensors.decoder import Driver, Transport
 
 RESERVED = {"mqtt", "broker"}  # ports that every branch may have
-SENSOR_KEYS = ("machine", "source", "driver", "topic", "channel", "options")
+HEARS_OVER_MQTT = ("machine", "source", "driver", "topic", "channel", "options")
+HEARS_ON_A_LINE = ("source", "channel")
 
 
 def judge(config: Config, found: Findings) -> None:
@@ -169,17 +170,19 @@ def _on_a_line(config: Config, sensor: Sensor, at: Place, found: Findings) -> No
 
 def _each_on_its_own(config: Config, found: Findings) -> None:
     """No two sensors hear the same thing."""
-    first: dict[Hashable, str] = {}
+    first: dict[Hashable, int] = {}
     for number, sensor in enumerate(sensors_of(config)[: len(config.sensors)]):
         at: Place = ("sensors", number)
-        if any(found.mistaken((*at, key)) for key in SENSOR_KEYS):
-            continue
-        other = first.setdefault(_hears(sensor), sensor.id)
         serial = sensor.source.startswith(SERIAL)
-        if other != sensor.id and serial:
+        decide = HEARS_ON_A_LINE if serial else HEARS_OVER_MQTT
+        if any(found.mistaken((*at, key)) for key in decide):
+            continue
+        earlier = first.setdefault(_hears(sensor), number)
+        other = config.sensors[earlier].id
+        if earlier != number and serial:
             problem = f"{shown(sensor.channel)} is that of the sensor `{other}` already"
             found.add((*at, "channel"), problem, "give each sensor a channel of its own")
-        elif other != sensor.id:
+        elif earlier != number:
             problem = f"is the one that `{other}` hears for the same machine"
             found.add((*at, "topic"), problem, "remove one of the two")
 

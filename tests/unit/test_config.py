@@ -229,6 +229,15 @@ def test_a_mistake_in_a_table_is_named(table: str, tmp_path: Path) -> None:
     assert APPENDED[table] in only_mistake(f"{GOOD}\n{table}\n", tmp_path)
 
 
+def test_a_channel_taken_twice_is_named_beside_the_sensors_other_mistakes(tmp_path: Path) -> None:
+    sensor = f'{SENSOR}source = "serial:wall"\nchannel = 1\ntopic = "a/b"'
+    error = error_of(f"{GOOD}\n{sensor}\n", tmp_path)
+    assert error is not None
+    said = explain(error)
+    assert "is that of the sensor `seat` already" in said
+    assert "cannot stand with a serial sensor" in said
+
+
 def test_a_simulator_beside_an_upstream_is_a_mistake(tmp_path: Path) -> None:
     text = f'{SIMULATED}[upstream]\nurl = "mqtt://hub"\n'
     assert "stands together with [upstream]" in only_mistake(text, tmp_path)
