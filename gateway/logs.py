@@ -6,6 +6,7 @@ import os
 import re
 import select
 import sys
+from pathlib import Path
 from typing import TextIO
 
 FIELDS = ("requestId", "method", "route", "status", "category", "latencyMs")
@@ -30,8 +31,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 def log_to_stderr(*, verbose: bool) -> None:
     """Have everything that is logged written to standard error."""
-    handler = Unhurried(sys.stderr)
-    handler.setFormatter(formatter_for(sys.stderr))
+    stream = sys.stderr or Path(os.devnull).open("w", encoding="ascii")  # noqa: SIM115  for good
+    handler = Unhurried(stream)
+    handler.setFormatter(formatter_for(stream))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)

@@ -43,7 +43,7 @@ def room_for(connections: int) -> int:
 async def listen_tcp(
     factory: Callable[[], Connection], host: str, port: int, tls: ssl.SSLContext | None = None
 ) -> asyncio.Server:
-    """Listen on a TCP port. Raises OSError that says what to do."""
+    """Take a TCP port, and answer once told to. Raises OSError that says what to do."""
     loop = asyncio.get_running_loop()
     try:
         return await loop.create_server(
@@ -52,6 +52,7 @@ async def listen_tcp(
             port,
             reuse_address=True,
             backlog=BACKLOG,
+            start_serving=False,
             ssl=tls,
             ssl_handshake_timeout=HANDSHAKE if tls else None,
             ssl_shutdown_timeout=FAREWELL if tls else None,
@@ -62,14 +63,14 @@ async def listen_tcp(
 
 
 async def listen_locally(factory: Callable[[], Connection], path: Path) -> asyncio.Server:
-    """Listen on a Unix socket that only owner and group may open. Raises OSError."""
+    """Take a Unix socket that only owner and group may open. Raises OSError."""
     _remove_stale(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         sock.bind(str(path))
         os.chmod(path, MODE)  # noqa: PTH101  before listen(): nobody was let in
         return await asyncio.get_running_loop().create_unix_server(
-            factory, sock=sock, backlog=BACKLOG
+            factory, sock=sock, backlog=BACKLOG, start_serving=False
         )
     except OSError as error:
         sock.close()

@@ -54,7 +54,12 @@ class Server:
         return port
 
     async def start(self) -> None:
-        """Listen. Raises OSError that says which place is taken and what to do."""
+        """`open`, then `serve`."""
+        await self.open()
+        await self.serve()
+
+    async def open(self) -> None:
+        """Take our places. Raises OSError that says which is taken and what to do."""
         await self._runner.setup()
         self._undo.append(self._bus.listen(self._forget))
         self.hub.start()
@@ -68,6 +73,11 @@ class Server:
         except OSError:
             await self.stop()
             raise
+
+    async def serve(self) -> None:
+        """Answer from now on."""
+        for server in self._servers:
+            await server.start_serving()
 
     async def stop(self) -> None:
         """Take no more, end the streams, let requests under way finish for a moment."""

@@ -72,10 +72,11 @@ class Gateway:
             undo.callback(self._lock.free)
             undo.callback(self._writer.stop)  # last: the last to close a file folds its WAL in
             undo.callback(self._readers.stop)
+            await self._server.open()  # a taken port is no start, and no sign of life
+            undo.push_async_callback(self._server.stop)
             await self._record_the_start()
             await self._serving.let_sensors_in()
-            await self._server.start()
-            undo.push_async_callback(self._server.stop)
+            await self._server.serve()
             undo.push_async_callback(self._stop_ports, stop)
             removed = await self._readers.run(self._removed_machines)
             status = self._ports.status_topics(self._sensors.machines, removed, self._message)
@@ -102,7 +103,7 @@ class Gateway:
     # --- putting it together ------------------------------------------------------------------
 
     def _open_files(self, store: Store) -> None:
-        history, ledger = Path(store.history), Path(store.ledger)
+        history, ledger = Path(store.history).resolve(), Path(store.ledger).resolve()
         self._lock = Lock(history)
         with schema.readable(history):
             self._history = HistoryFile(history, self._boot)

@@ -6,6 +6,7 @@ import logging
 import signal
 import sqlite3
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -65,9 +66,13 @@ def _run(config: Config) -> int:
 
 
 async def _until_told(gateway: Gateway) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in STOPS:
-        loop.add_signal_handler(number, stop.set)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def told(*_: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: we are at the end already
+            loop.call_soon_threadsafe(stop.set)
+
+    for number in STOPS:  # not the loop's own handlers: these would be gone before we are
+        signal.signal(number, told)
     await gateway.run(stop)
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # it has stopped: another one changes nothing

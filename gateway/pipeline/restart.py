@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 from gateway.core.bins import Bins
 from gateway.core.clock import Clock
@@ -64,13 +65,27 @@ def rebuild(past: Past, bins: Bins) -> None:
     lay = bins.apply if past.same_boot else bins.remember
     for name, standing in past.before_tail.items():
         lay(name, standing.at if past.same_boot else standing.last_change, standing.status)
+    ends = _ends(past)
     for event, at in past.tail:
+        while ends and ends[0] < at + event.timestamp - event.last_change:
+            gap = ends.pop(0)
+            for name in past.standings:
+                lay(name, gap, Status.UNKNOWN)
         known_at = event.timestamp if event.cause is Cause.RESTORED else event.last_change
         in_this_boot = at + known_at - event.last_change
         lay(event.machine, in_this_boot if past.same_boot else known_at, event.status)
     if past.alive is not None:
         for name in past.standings:
             lay(name, past.alive.monotonic if past.same_boot else past.alive.wall, Status.UNKNOWN)
+
+
+def _ends(past: Past) -> list[float]:
+    """The earlier gaps' beginnings in the bins that are not closed yet; in order."""
+    if not past.same_boot or past.alive is None:
+        return []
+    offset = past.alive.wall - past.alive.monotonic
+    since = max((past.next_bin or 0) - offset, *(was.at for was in past.before_tail.values()), -inf)
+    return [end for end in past.ends if end >= since]
 
 
 def _restart(past: Past, clock: Clock) -> Restart:

@@ -272,7 +272,7 @@ class Broker:
 
     def _remembered_password(self) -> str:
         file = self._folder / "password"
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # absent, or no text: another one does
             if known := file.read_text().strip():
                 return known
         write_private(file, secrets.token_urlsafe(24))

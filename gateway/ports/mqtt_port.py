@@ -26,6 +26,7 @@ MOST_WAITING = 10_000  # messages from paho's thread to the loop; QoS 1 is bound
 LARGEST = 64 * 1024  # bytes of a payload; the largest of real sensors are announcements of 20 KiB
 MARKER_WITHIN = 60.0  # seconds until a marker that is not back is a finding
 LOOK_EVERY = 1.0  # seconds between two looks at paho's thread
+FROZEN = 5.0  # seconds without such a look: we stood still, and what comes now had to wait
 CLOSE_WITHIN = 1.0  # seconds: Ctrl-C is to end everything within 2 s
 REFUSED = 0x80  # reason codes from here on are refusals
 
@@ -86,6 +87,7 @@ class MqttPort:
         # what follows belongs to paho's thread
         self._connection = 0
         self._live = False
+        self._looked_at = clock()
         self._word = b""
         self._connected = False
         self._subscribed = False
@@ -121,6 +123,10 @@ class MqttPort:
         self._inbox.put(PortLost("mqtt", self._sensors, self._clock()))
         try:
             while True:
+                now = self._clock()
+                if self._live and now - self._looked_at > FROZEN:
+                    self._send_marker()
+                self._looked_at = now
                 self._client.loop_start()  # does nothing while its thread lives
                 await asyncio.sleep(LOOK_EVERY)
         finally:
@@ -188,8 +194,9 @@ class MqttPort:
         if over is None or (message.qos == 0 and len(over) >= MOST_WAITING):
             self._dropped["flood"] += 1
             return
-        late = not self._live or message.retain or message.dup
         at = self._clock()
+        frozen = at - self._looked_at > FROZEN
+        late = not self._live or frozen or message.retain or message.dup
         over.put(
             (topic, payload, late, message.dup, message.mid, message.qos, at, self._connection)
         )

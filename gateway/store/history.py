@@ -14,6 +14,7 @@ from gateway.store import bins as bin_table
 from gateway.store import log, marks, schema
 from gateway.store.marks import Alive, Numbered, Standing, Standings
 
+MOST_ENDS = 500  # starts remembered: one each 2 s for the 17 minutes a bin stays open
 TAIL = 1_000_000  # events read at a start: 15 minutes of them, unless time was never known
 
 
@@ -39,6 +40,8 @@ class Past:
     next_bin: int | None
     """The oldest bin that is not stored yet (epoch seconds)."""
     same_boot: bool
+    ends: tuple[float, ...] = ()
+    """When earlier processes of this boot were last alive, before `alive`; monotonic, in order."""
 
 
 class HistoryFile:
@@ -59,6 +62,9 @@ class HistoryFile:
         if not self._log.is_new and not _lost_nothing(alive, boot):
             self._log.begin_epoch("the machine stopped uncleanly")
         self.past = self._remember(alive)
+        if self.past.same_boot and self.past.alive is not None:
+            ends = [*self.past.ends, self.past.alive.monotonic][-MOST_ENDS:]
+            marks.write(self.conn, marks.Ends(boot, ends))
         if alive is not None and alive.clean:
             marks.write(self.conn, replace(alive, clean=False))
         self.conn.execute("COMMIT")
@@ -114,6 +120,7 @@ class HistoryFile:
         before = dict(standings.machines) if standings else {}
         if standings and standings.boot != self._boot:
             before = {name: replace(s, at=s.last_change - offset) for name, s in before.items()}
+        ends = marks.read(self.conn, marks.Ends)
         tail = self._tail(standings.seq if standings else 0, offset)
         newest = dict(before)
         newest.update((event.machine, _standing(event, at)) for event, at in tail)
@@ -126,6 +133,7 @@ class HistoryFile:
             seqs=marks.newest_seqs(self.conn),
             next_bin=standings.next_bin if standings else None,
             same_boot=last is not None and last.boot == self._boot,
+            ends=tuple(ends.at) if ends is not None and ends.boot == self._boot else (),
         )
 
     def _tail(self, since: int, offset: float) -> list[tuple[Event, float]]:

@@ -49,6 +49,13 @@ class Standings(msgspec.Struct, frozen=True):
     """The start of the oldest bin that is not stored yet (epoch seconds)."""
 
 
+class Ends(msgspec.Struct, frozen=True):
+    """When earlier processes of this boot were last alive (monotonic): a gap follows each."""
+
+    boot: str
+    at: list[float]
+
+
 class Numbered(msgspec.Struct, frozen=True):
     """The newest change number given to a bin; packed days do not tell."""
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,12 @@ def cli(process: GatewayProcess, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def say(process: GatewayProcess, topic: str, payload: str, user: str, password: str) -> str:
     """Publish as that user; how the broker answers."""
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
@@ -43,10 +49,10 @@ def say(process: GatewayProcess, topic: str, payload: str, user: str, password: 
     client.on_publish = lambda _c, _d, _m, reason, _p: answers.append(str(reason))
     client.connect("127.0.0.1", process.broker_port())
     client.loop_start()
-    message = client.publish(topic, payload, qos=1)
-    end = time.monotonic() + 10
-    while not message.is_published() and time.monotonic() < end and answers != ["Not authorized"]:
-        time.sleep(0.01)
+    _until(lambda: len(answers) == 1)
+    if answers == ["Success"]:
+        client.publish(topic, payload, qos=1)
+        _until(lambda: len(answers) == 2)
     client.disconnect()
     client.loop_stop()
     return answers[-1]

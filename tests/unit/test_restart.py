@@ -231,6 +231,9 @@ def test_a_lower_number_that_is_no_dup_means_that_the_sensor_restarted() -> None
     assert start.hearing.detector.newest_seq == 1
 
 
+AGAIN = Event(2, "e", "m", OCCUPIED, RESTORED, WALL + 500, WALL + 500, False, None)
+
+
 # --- bins after a start -----------------------------------------------------------------------
 
 
@@ -246,6 +249,12 @@ def closed(past: Past, clock: FakeClock, changes: list[Change], until: float) ->
 def test_a_short_stop_is_not_observed() -> None:
     start = Start(since=100)
     assert closed(start.past(), start.clock, start.changes, 1860) == [800, 900 - 100 + 90]
+
+
+def test_an_earlier_stop_in_the_same_bin_stays_unobserved() -> None:
+    start = Start(since=100)
+    past = replace(start.past(), ends=(300.0,), tail=[(AGAIN, 500.0)])
+    assert closed(past, start.clock, start.changes, 1860)[0] == 800 - (500 - 300)
 
 
 def test_downtime_bins_are_written_with_nothing_observed() -> None:
