@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -52,6 +53,8 @@ class Hub:
         self._rounds = Rounds({view.machine: view for view in snapshot.machines}, snapshot.cursor)
         self._open: dict[Viewer, float] = {}  # when each shall end
         self._seats = Seats(limits, share)
+        self._delivered: Counter[str] = Counter()  # by streams that have ended, by transport
+        self._dropped: Counter[str] = Counter()
         self._replays = asyncio.Semaphore(REPLAYS)
         self._last_reset = (0, "")
         self._closed = False
@@ -91,6 +94,8 @@ class Hub:
         finally:
             self._rounds.leave(viewer)
             del self._open[viewer]
+            self._delivered[viewer.framing.transport] += viewer.delivered
+            self._dropped[viewer.framing.transport] += viewer.dropped
 
     async def follow(self, viewer: Viewer, follow: Follow, since: str | None) -> None:
         """Tell how things stand, or what was missed `since` then; from now on every change."""
@@ -122,6 +127,20 @@ class Hub:
     def streams(self) -> list[Viewer]:
         """Every open stream, the newest last."""
         return [*self._open]
+
+    def deliveries(self) -> Counter[str]:
+        """Events written so far, by transport."""
+        found = Counter(self._delivered)
+        for viewer in self._open:
+            found[viewer.framing.transport] += viewer.delivered
+        return found
+
+    def drops(self) -> Counter[str]:
+        """Events that newer ones made needless while a client did not read, by transport."""
+        found = Counter(self._dropped)
+        for viewer in self._open:
+            found[viewer.framing.transport] += viewer.dropped
+        return found
 
     def reset_all(self, reason: str) -> None:
         """What was told is not right any more: everyone begins anew with a snapshot."""

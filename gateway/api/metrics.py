@@ -45,7 +45,7 @@ KNOWN = (
     Known("machines", "Machines by status.", "gauge", "status"),
     Known("streams", "Live streams that are open.", "gauge", "transport"),
     Known("deliveries", "Events written to live streams.", "counter", "transport"),
-    Known("drops", "Viewers that lost their place, by what was done.", "counter", "reason"),
+    Known("drops", "Events coalesced away while a client did not read.", "counter", "transport"),
     Known("ingest_messages", "Messages and readings heard.", "counter"),
     Known("ingest_dropped", "What was heard and could not be used.", "counter", "port"),
     Known("events", "Changes of status that were stored.", "counter"),

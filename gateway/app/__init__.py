@@ -171,6 +171,8 @@ class Gateway:
         return {
             "machines": self._model.counts,
             "streams": lambda: Counter(v.framing.transport for v in self._server.hub.streams()),
+            "deliveries": self._server.hub.deliveries,
+            "drops": self._server.hub.drops,
             "ingest_messages": lambda: self._inbox.heard,
             "events": lambda: self._recorder.events,
             "commits": lambda: self._writer.commits,

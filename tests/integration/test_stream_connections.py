@@ -151,3 +151,16 @@ UPGRADE = (
     b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
+
+
+async def test_what_ended_streams_were_sent_stays_counted() -> None:
+    async with serving() as api:
+        async with api.stream() as stream:
+            await stream.next()
+            await settled(lambda: viewers(api))
+            api.publish("bench-01")
+            await stream.next()
+            assert api.server.hub.deliveries() == {"sse": 1}
+        await settled(lambda: not api.server.hub.streams())
+        assert api.server.hub.deliveries() == {"sse": 1}
+        assert api.server.hub.drops() == {"sse": 0}
