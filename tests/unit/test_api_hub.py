@@ -112,3 +112,13 @@ def test_masks_are_seen_however_the_bytes_are_cut(pieces: int) -> None:
 )
 def test_a_frame_says_how_long_it_is(size: int, head: bytes) -> None:
     assert text_frame(b"x" * size) == head + b"x" * size
+
+
+async def test_nothing_published_is_no_round() -> None:
+    rounds, one = Rounds({"m": VIEW}, Cursor("e", 0)), viewer()
+    rounds.join(one, None)
+    rounds.hear([])
+    await asyncio.sleep(0.01)
+    rounds.hear([event(1)])
+    await one_slice([one])
+    assert told(one) == [1]
