@@ -1,6 +1,7 @@
 """The documents that are made from the list of operations, and the page that shows them."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import msgspec
 from aiohttp import web
@@ -46,13 +47,26 @@ class Postman(Wire, frozen=True):
 
 
 class DocumentRoutes:
-    """`/openapi.json`, `/asyncapi.json`, `/postman.json`: made once, of `others` and themselves."""
+    """`/openapi.json`, `/asyncapi.json`, `/postman.json`: of `others` and themselves.
+
+    Each is made when it is first asked for: that takes 10 ms, and most starts never need it.
+    """
 
     def __init__(self, others: Sequence[Operation], config: Config) -> None:
-        everything = [*others, *self.operations()]
-        self._openapi = _ready(openapi(everything, config))
-        self._asyncapi = _ready(asyncapi(config))
-        self._postman = _ready(postman(everything, config))
+        self._everything = [*others, *self.operations()]
+        self._config = config
+
+    @cached_property
+    def _openapi(self) -> Body:
+        return _ready(openapi(self._everything, self._config))
+
+    @cached_property
+    def _asyncapi(self) -> Body:
+        return _ready(asyncapi(self._config))
+
+    @cached_property
+    def _postman(self) -> Body:
+        return _ready(postman(self._everything, self._config))
 
     def operations(self) -> list[Operation]:
         """What is served here."""
