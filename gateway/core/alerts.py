@@ -1,0 +1,123 @@
+"""Alerts: who waits for which machine, and in what order."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from heapq import merge
+
+from gateway.core.events import Cursor
+from gateway.core.quiet_hours import QuietHours
+
+
+class State(StrEnum):
+    """What has become of an alert; only an armed one can ring."""
+
+    ARMED = "armed"
+    FIRED = "fired"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    ENDED = "ended"
+
+
+class Reason(StrEnum):
+    """Why an alert did not ring although its machine became free."""
+
+    QUIET = "quiet"
+    COOLDOWN = "cooldown"
+    NOT_PROVEN = "not_proven"
+    TOO_OLD = "too_old"
+    LATE = "late"
+    TAKEN = "taken"
+    UNREACHABLE = "unreachable"
+    CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A member waits for a machine, or for any of a category; times are epoch seconds."""
+
+    number: int
+    """Their order: who subscribed first has the smaller one."""
+    id: str
+    member: str
+    machine: str | None
+    category: str | None
+    quiet: QuietHours | None
+    expires: float
+    repeat: bool
+    cooldown: float
+    """Seconds after a ring in which it does not ring again."""
+    note: str
+    created: float
+    since: Cursor
+    """Only what happened after this event rings."""
+    fired: float | None = None
+    state: State = State.ARMED
+    ended: float | None = None
+    reason: str | None = None
+    """Why it has ended, where the state does not say it all."""
+
+    @property
+    def target(self) -> str:
+        """What it waits for, as one word."""
+        return f"machine:{self.machine}" if self.machine else f"category:{self.category}"
+
+    def before(self, epoch: str, seq: int) -> bool:
+        """Whether it was made before that event; an older numbering came before this one."""
+        return self.since.epoch != epoch or self.since.seq < seq
+
+
+class Book:
+    """The armed alerts, by what they wait for. Who waits for one machine is found by index."""
+
+    def __init__(self, category_of: Mapping[str, str]) -> None:
+        self._category_of = category_of
+        self._alerts: dict[int, Alert] = {}
+        self._queues: dict[str, list[int]] = {}  # what is waited for → numbers, in order
+
+    def __len__(self) -> int:
+        return len(self._alerts)
+
+    def __iter__(self) -> Iterator[Alert]:
+        return iter(tuple(self._alerts.values()))
+
+    def get(self, number: int) -> Alert | None:
+        """The armed alert of that number."""
+        return self._alerts.get(number)
+
+    def put(self, alert: Alert) -> None:
+        """Take in a new one, or one that has changed; it keeps its place."""
+        if alert.number not in self._alerts:
+            insort(self._queues.setdefault(alert.target, []), alert.number)
+        self._alerts[alert.number] = alert
+
+    def remove(self, alert: Alert) -> None:
+        """It waits no longer."""
+        if self._alerts.pop(alert.number, None) is None:
+            return
+        queue = self._queues[alert.target]
+        del queue[bisect_left(queue, alert.number)]
+        if not queue:
+            del self._queues[alert.target]
+
+    def waiting(self, machine: str, after: int = 0) -> Iterator[Alert]:
+        """Who waits for that machine, first come first, from beyond number `after` on."""
+        queues = [_beyond(queue, after) for queue in self._queues_of(machine)]
+        numbers = queues[0] if len(queues) == 1 else merge(*queues)
+        return (self._alerts[number] for number in numbers)
+
+    def place(self, alert: Alert) -> int:
+        """Its place, from 1: how many came before it for the same, one more."""
+        queues = [self._queues.get(alert.target, [])]
+        if alert.machine is not None:
+            queues = self._queues_of(alert.machine)
+        return 1 + sum(bisect_left(queue, alert.number) for queue in queues)
+
+    def _queues_of(self, machine: str) -> list[list[int]]:
+        targets = (f"machine:{machine}", f"category:{self._category_of.get(machine)}")
+        return [self._queues[target] for target in targets if target in self._queues]
+
+
+def _beyond(queue: list[int], after: int) -> list[int]:
+    return queue[bisect_left(queue, after + 1) :]

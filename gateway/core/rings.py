@@ -1,0 +1,256 @@
+"""What rings: proven edges settle, then go through the queue of those who wait.
+
+Monotonic seconds are called `now`, epoch seconds `wall`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from enum import IntEnum
+from math import inf
+
+from gateway.core.alerts import Alert, Book, Reason
+from gateway.core.events import Event, Status
+
+TOO_OLD = 120.0  # seconds beyond the settle time: nobody walks over for what was free then
+AT_ONCE = 500  # alerts judged in one turn: 2 ms; others get the loop in between
+
+
+class Reach(IntEnum):
+    """How a member can be reached now."""
+
+    NOT = 0
+    CHANNEL = 1
+    """By a channel that works, or its stream closed a moment ago."""
+    STREAM = 2
+    """By a stream that is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`[alerts]`: seconds."""
+
+    settle: float
+    head_start: float
+    """How long one member knows before the next; 0: all at once."""
+
+
+@dataclass(slots=True)
+class Offer:
+    """A machine that became free, on its way through the queue."""
+
+    machine: str
+    epoch: str
+    seq: int
+    free_since: float
+    due: float
+    """Monotonic seconds: when it has settled, or the next in the queue is told."""
+    judged: int = 0
+    """The number of the last alert that was looked at."""
+    rung: int = 0
+
+    @property
+    def edge(self) -> tuple[str, int]:
+        """Its name, for ever."""
+        return self.epoch, self.seq
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An alert rings for an edge; times are epoch seconds. The same edge has the same name."""
+
+    alert: Alert
+    machine: str
+    epoch: str
+    seq: int
+    free_since: float
+    place: int
+    at: float
+    streamed: bool
+    """A stream of the member is open."""
+
+    @property
+    def edge(self) -> tuple[str, int]:
+        """The event it rings for."""
+        return self.epoch, self.seq
+
+    @property
+    def id(self) -> str:
+        """What makes it idempotent."""
+        return f"{self.alert.id}-{self.epoch}-{self.seq}"
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one look at the clock led to."""
+
+    firings: list[Firing] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
+    """Those that `firings` are of, as they stand after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When it is, and who can be reached."""
+
+    now: float
+    wall: float
+    synchronised: bool
+    reach: Callable[[str], Reach]
+
+
+class Rings:
+    """Takes every event in order; says who is told when."""
+
+    def __init__(self, book: Book, patience: Patience, zone: tzinfo) -> None:
+        self._book = book
+        self._patience = patience
+        self._zone = zone
+        self._status: dict[str, Status] = {}
+        self._free: dict[str, tuple[str, int]] = {}  # machine → the edge it has been free since
+        self._offers: dict[str, Offer] = {}
+        self._known: dict[
+            tuple[str, int], Offer
+        ] = {}  # begun by an earlier process, to be read again
+        self._cooling: dict[int, float] = {}  # alert → monotonic seconds until which
+        self.suppressed: dict[int, Counter[Reason]] = {}
+        """Why alerts did not ring, by their number."""
+
+    def resume(self, statuses: Mapping[str, Status], offers: Iterable[Offer]) -> None:
+        """Go on as an earlier process stood at its cursor."""
+        self._status = dict(statuses)
+        for offer in offers:
+            if self._status.get(offer.machine) is Status.FREE:
+                self._begin(offer)
+            else:
+                self._known[offer.edge] = offer  # its edge lies beyond the cursor
+
+    def take(self, event: Event, age: float, now: float) -> tuple[str, int] | None:
+        """An event that is `age` seconds old. Returns the edge it ends, if that one was rung for."""
+        machine, before = event.machine, self._status.get(event.machine)
+        self._status[machine] = event.status
+        if event.status is before:
+            return None  # another cause is no edge
+        self._free.pop(machine, None)
+        offer = self._offers.pop(machine, None)
+        if offer is not None and not offer.rung:
+            self._count(machine, Reason.TAKEN)
+        if event.status is Status.FREE:
+            self._become_free(event, before, age, now)
+        return offer.edge if offer is not None and offer.rung else None
+
+    def _become_free(self, event: Event, before: Status | None, age: float, now: float) -> None:
+        if before is not Status.OCCUPIED:
+            self._count(event.machine, Reason.NOT_PROVEN)
+        elif not event.live:
+            self._count(event.machine, Reason.LATE)
+        elif age > self._patience.settle + TOO_OLD and (event.epoch, event.seq) not in self._known:
+            self._count(event.machine, Reason.TOO_OLD)
+        else:
+            due = now + max(0.0, self._patience.settle - max(0.0, age))
+            since = event.last_change
+            offer = Offer(event.machine, event.epoch, event.seq, since, due)
+            self._begin(self._known.pop(offer.edge, offer))
+
+    def _begin(self, offer: Offer) -> None:
+        self._offers[offer.machine] = offer
+        self._free[offer.machine] = offer.edge
+
+    def next_due(self) -> float:
+        """Monotonic seconds of the next look that can lead to anything; inf: none."""
+        return min((offer.due for offer in self._offers.values()), default=inf)
+
+    def oldest_unsettled(self, epoch: str) -> int | None:
+        """The first edge that nobody has been told of: a start must read it again."""
+        return min(
+            (o.seq for o in self._offers.values() if not o.rung and o.epoch == epoch), default=None
+        )
+
+    def holds(self, machine: str, edge: tuple[str, int]) -> bool:
+        """Whether the machine is still free, and has been since that edge."""
+        return self._free.get(machine) == edge
+
+    def free_now(self, machine: str) -> bool:
+        """Whether it is free, proven or not."""
+        return self._status.get(machine) is Status.FREE
+
+    def turn(self, moment: Moment) -> Turn:
+        """Who is told now. Nothing is assumed told until `told`."""
+        turn = Turn()
+        for offer in [*self._offers.values()]:
+            if offer.due <= moment.now and len(turn.firings) < AT_ONCE:
+                before = len(turn.firings)
+                self._go_through(offer, moment, turn)
+                if len(turn.firings) > before:
+                    turn.offers.append(offer)
+        return turn
+
+    def _go_through(self, offer: Offer, moment: Moment, turn: Turn) -> None:
+        looked = 0
+        for alert in self._book.waiting(offer.machine, offer.judged):
+            if looked == AT_ONCE:
+                return  # still due: the next turn goes on here
+            looked += 1
+            offer.judged = alert.number
+            if not alert.before(*offer.edge) or alert.expires <= moment.wall:
+                continue
+            if (why := self._why_not(alert, moment)) is not None:
+                self._note(alert, why)
+                continue
+            offer.rung += 1
+            turn.firings.append(self._firing(alert, offer, moment))
+            if self._patience.head_start:
+                offer.due = moment.now + self._patience.head_start
+                return
+        offer.due = inf
+        if not offer.rung:
+            del self._offers[offer.machine]
+
+    def why_silent(self, alert: Alert, wall: float, *, synchronised: bool) -> Reason | None:
+        """Why a channel that leaves the house must not ring now."""
+        if not synchronised:
+            return Reason.CLOCK
+        quiet = alert.quiet
+        return Reason.QUIET if quiet is not None and quiet.cover(wall, self._zone) else None
+
+    def _why_not(self, alert: Alert, moment: Moment) -> Reason | None:
+        if moment.now < self._cooling.get(alert.number, -inf):
+            return Reason.COOLDOWN
+        reach = moment.reach(alert.member)
+        why = self.why_silent(alert, moment.wall, synchronised=moment.synchronised)
+        if why is Reason.CLOCK:
+            return None if reach is Reach.STREAM else why
+        return why or (Reason.UNREACHABLE if reach is Reach.NOT else None)
+
+    def _firing(self, alert: Alert, offer: Offer, moment: Moment) -> Firing:
+        return Firing(
+            alert,
+            offer.machine,
+            offer.epoch,
+            offer.seq,
+            offer.free_since,
+            offer.rung,
+            moment.wall,
+            moment.reach(alert.member) is Reach.STREAM,
+        )
+
+    def cool(self, alert: Alert, until: float) -> None:
+        """It has rung: not again before (monotonic seconds)."""
+        self._cooling[alert.number] = until
+
+    def warm(self, alert: Alert) -> None:
+        """It has not rung after all, or is no more."""
+        self._cooling.pop(alert.number, None)
+
+    def forget(self, alert: Alert) -> None:
+        """It is no more."""
+        self._cooling.pop(alert.number, None)
+        self.suppressed.pop(alert.number, None)
+
+    def _count(self, machine: str, why: Reason) -> None:
+        for alert in self._book.waiting(machine):
+            self._note(alert, why)
+
+    def _note(self, alert: Alert, why: Reason) -> None:
+        self.suppressed.setdefault(alert.number, Counter())[why] += 1
