@@ -168,14 +168,17 @@ class QuietHours(Section, frozen=True):
 
     start: Text
     end: Text
+    days: tuple[Day, ...] = DAYS  # a night belongs to the day it begins on
 
 
 class Alerts(Section, frozen=True):
     """`[alerts]`: seconds, except where said."""
 
     settle: Seconds = 10.0
-    head_start: Seconds = 60.0
+    head_start: Seconds = 60.0  # how long one member knows before the next
+    all_at_once: bool = False  # no head start: who runs fastest trains
     cooldown: Seconds = 300.0
+    deliver_within: Patience = 300.0  # a push that comes later than that is dropped
     per_member: Annotated[int, Meta(ge=1, le=1000)] = 20  # alerts armed at once
     quiet_hours: QuietHours | None = None
 
@@ -186,7 +189,8 @@ class Notify(Section, frozen=True):
     ntfy: Text | None = None
     webhooks: tuple[Text, ...] = ()
     vapid_contact: Text | None = None
-    push_hosts: tuple[Text, ...] = ()
+    push_hosts: tuple[Text, ...] = ()  # beside the known push services
+    mqtt: bool = False  # rings also go to gyms/{gymId}/alerts
 
 
 class Upstream(Section, frozen=True):

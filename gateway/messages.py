@@ -1,8 +1,11 @@
-"""The one message: what MQTT, SSE and WebSocket alike say of a machine's change."""
+"""The one message: what MQTT, SSE and WebSocket alike say of a machine's change; and a ring."""
+
+from collections.abc import Sequence
 
 import msgspec
 
 from gateway.core.events import Cause, Event, Status
+from gateway.core.rings import Firing
 from gateway.readmodel import MachineView
 
 _encode = msgspec.json.Encoder().encode
@@ -28,6 +31,48 @@ class MachineUpdate(
     seq: int | msgspec.UnsetType = msgspec.UNSET
     id: str | msgspec.UnsetType = msgspec.UNSET
     """`<epoch>-<seq>`: what a client that comes back says it knows."""
+
+
+class Alternative(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Another machine of the category that is free."""
+
+    machine_id: str
+    name: str
+
+
+class AlertMessage(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", tag="alert"
+):
+    """A machine that a member waits for is free; times are epoch seconds."""
+
+    firing_id: str
+    alert_id: str
+    machine_id: str
+    name: str
+    category: str
+    free_since: float
+    place: int
+    expires_at: float
+    alternatives: Sequence[Alternative]
+
+
+def encode_alert(
+    firing: Firing, view: MachineView, others: Sequence[Alternative], expires: float
+) -> bytes:
+    """A ring, as JSON."""
+    return _encode(
+        AlertMessage(
+            firing_id=firing.id,
+            alert_id=firing.alert.id,
+            machine_id=view.machine,
+            name=view.name,
+            category=view.category,
+            free_since=moment(firing.free_since),
+            place=firing.place,
+            expires_at=moment(expires),
+            alternatives=others,
+        )
+    )
 
 
 def moment(seconds: float) -> float:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from config.sections import Config
 from gateway.api.admin import AdminHandler
+from gateway.api.alerts import Desk
+from gateway.api.audience import Audience
 from gateway.api.credentials import Credentials, Write
 from gateway.api.health import Health
 from gateway.api.keys import Locksmith
@@ -29,6 +31,11 @@ class Backing:
     say: Say
     """The staff's word on a machine, into the pipeline."""
     wall: Callable[[], float]
+    desk: Desk
+    """Where members subscribe."""
+    audience: Audience
+    seen: Callable[[str], None]
+    """Hears of every member that asks something."""
     health: Callable[[], Health]
     metrics: Metrics
     admin: Mapping[str, AdminHandler]

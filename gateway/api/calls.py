@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from gateway.api.admin import AdminRoutes
+from gateway.api.alerts import AlertRoutes
 from gateway.api.backing import Backing
 from gateway.api.branches import BranchRoutes
 from gateway.api.connections import ConnectionRoutes
@@ -34,6 +35,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         service,
         StreamRoutes(model, hub),
         SocketRoutes(model, hub, backing.config.http.cors_origins),
+        AlertRoutes(backing.desk, gym, backing.wall),
         MemberRoutes(backing.credentials, backing.config),
         EventRoutes(model),
         ConnectionRoutes(hub),
@@ -57,6 +59,10 @@ def beside(backing: Backing) -> list[web.RouteDef]:
 
 def as_route(operation: Operation) -> web.RouteDef:
     """How the server library is told; a GET that ends answers HEAD too."""
+    path = operation.path
+    for known in operation.parameters:
+        if known.only:
+            path = path.replace(f"{{{known.name}}}", f"{{{known.name}:{known.only}}}")
     if operation.method != "GET":
-        return web.route(operation.method, operation.path, operation.handler)
-    return web.get(operation.path, operation.handler, allow_head=operation.gives is not None)
+        return web.route(operation.method, path, operation.handler)
+    return web.get(path, operation.handler, allow_head=operation.gives is not None)

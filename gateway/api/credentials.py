@@ -20,7 +20,7 @@ MOST_MEMBERS = 20_000  # 4 MB of memory; a large branch has 5,000 members, some 
 MOST_TICKETS = 5_000  # twice the streams that may be open
 TICKET_FIRST_USE = 60.0  # seconds
 TICKET_LASTS = 12 * 3600.0  # seconds from its making
-MEMBER_FORGOTTEN = 180 * 86_400.0  # seconds unseen; a phone of a member who left
+MEMBER_FORGOTTEN = 90 * 86_400.0  # seconds unseen; a phone of a member who left
 KEY_FORGOTTEN = 400 * 86_400.0  # seconds after its end, as long as events are kept
 DROPPED_AT_ONCE = 500  # members a transaction: a few milliseconds of the writer's time
 KEY, MEMBER, TICKET = "gwk_", "gwm_", "gwt_"  # so that a scanner of leaked secrets knows them
@@ -52,8 +52,13 @@ class Credentials:
         self._write = write
         self._wall = wall
         self._sensors_changed = sensors_changed
+        self._gone: Callable[[list[str]], None] = lambda _members: None
         self._used: dict[str, float] = {}
         self._seen: dict[str, float] = {}
+
+    def when_gone(self, hear: Callable[[list[str]], None]) -> None:
+        """Who else must forget members that were removed."""
+        self._gone = hear
 
     # --- finding ------------------------------------------------------------------------------
 
@@ -211,6 +216,7 @@ class Credentials:
 
     def _forget(self, members: list[str]) -> None:
         gone = set(members)
+        self._gone(members)
         for digest, member in tuple(self._known.members.items()):
             if member in gone:
                 del self._known.members[digest]

@@ -69,6 +69,7 @@ class Door:
         http: Http,
         limits: Limits,
         public_url: str,
+        seen: Callable[[str], None] = lambda _member: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._operations = {operation.handler: operation for operation in operations}
@@ -77,6 +78,7 @@ class Door:
         self._trusted = [ip_network(text, strict=False) for text in http.trusted_proxies]
         self._share = share_of(limits)
         self._public = _origin_of(public_url)
+        self._seen = seen
         self._monotonic = monotonic
         self._policies = Policies.of(limits)
         links = own_links()
@@ -93,6 +95,8 @@ class Door:
         holder = await self._holder(request, address)
         if holder is not None:
             request[_HOLDER] = holder
+            if holder.role is Role.MEMBER:
+                self._seen(holder.id)
         if (share := self._share(address)) is not None:
             self._count(request, operation, holder, share)
         if not local and request.path.startswith(ADMIN):

@@ -22,6 +22,8 @@ MACHINE: dict[str, object] = {
     "cause": "observed",
     "timestamp": 1634567850.2,
     "lastChange": 1634567850.0,
+    "alertEligible": True,
+    "alertIneligibleReason": None,
     "position": {"x": 3.5, "y": 1.0},
     "metadata": {"maker": "Technogym"},
     "asOf": 1634567890.0,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from config.sections import Limits
+from gateway.api.audience import Audience
 from gateway.api.framing import FRAMINGS, Message
 from gateway.api.messages import (
     HeartbeatMessage,
@@ -20,6 +21,7 @@ from gateway.api.seats import Seats, Share, not_local
 from gateway.api.viewer import NOTHING, Follow, Viewer
 from gateway.bus import Bus
 from gateway.core.events import Cursor
+from gateway.core.presence import Presence
 from gateway.readmodel import ReadModel, Replay
 
 HEARTBEAT = 10.0  # seconds; SPEC allows 15
@@ -43,6 +45,7 @@ class Hub:
         most_behind: float = MOST_BEHIND,
         age: tuple[float, float] = AGE,
         share: Share = not_local,
+        audience: Audience | None = None,
     ) -> None:
         self._model = model
         self._bus = bus
@@ -53,6 +56,7 @@ class Hub:
         self._rounds = Rounds({view.machine: view for view in snapshot.machines}, snapshot.cursor)
         self._open: dict[Viewer, float] = {}  # when each shall end
         self._seats = Seats(limits, share)
+        self._audience = audience or Audience(Presence())
         self._delivered: Counter[str] = Counter()  # by streams that have ended, by transport
         self._dropped: Counter[str] = Counter()
         self._replays = asyncio.Semaphore(REPLAYS)
@@ -87,12 +91,14 @@ class Hub:
     def attended(self, viewer: Viewer) -> Iterator[None]:
         """An open stream, until its end; of what, `follow` says."""
         self._open[viewer] = viewer.since + random.uniform(*self._age)  # noqa: S311  no secret
+        self._audience.came(viewer)
         if self._closed:
             viewer.end()
         try:
             yield
         finally:
             self._rounds.leave(viewer)
+            self._audience.left(viewer)
             del self._open[viewer]
             self._delivered[viewer.framing.transport] += viewer.delivered
             self._dropped[viewer.framing.transport] += viewer.dropped
@@ -108,6 +114,10 @@ class Hub:
         if not since or reason is not None:
             viewer.say(*self._anew(follow, reason))
         self._rounds.join(viewer, follow)
+
+    def greet(self, viewer: Viewer) -> None:
+        """Tell a member what rang and is not confirmed."""
+        self._audience.greet(viewer)
 
     def refollow(self, viewer: Viewer, follow: Follow) -> None:
         """From now on the changes of these, and no word of how they stand."""
@@ -159,10 +169,11 @@ class Hub:
         reason = viewer.owed_reset
         if reason is None:
             viewer.catch_up()
-            return
-        self._rounds.flush()
-        viewer.forget()
-        viewer.say(*self._anew(viewer.follow, reason))
+        else:
+            self._rounds.flush()
+            viewer.forget()
+            viewer.say(*self._anew(viewer.follow, reason))
+        self._audience.drained(viewer)
 
     def _beat(self) -> None:
         """Tell everyone where the stream stands; end who has not read, or is old enough."""

@@ -21,6 +21,12 @@ from gateway.readmodel import (
 Clock = Literal["unsynchronised"] | msgspec.UnsetType
 """Present only while the wall clock cannot be trusted."""
 
+INELIGIBLE: dict[Status, Literal["free_now", "out_of_service"]] = {
+    Status.FREE: "free_now",
+    Status.OUT_OF_SERVICE: "out_of_service",
+}
+"""Why nobody needs to, or can, wait for a machine."""
+
 HealthStatus = Literal["ok", "degraded", "unavailable"]
 
 
@@ -56,6 +62,8 @@ class MachineRow(Wire, frozen=True):
     cause: Cause
     timestamp: float
     last_change: float
+    alert_eligible: bool
+    alert_ineligible_reason: Literal["free_now", "out_of_service"] | None
     position: Place | None
     metadata: dict[str, str]
 
@@ -217,6 +225,8 @@ def machine_row(view: MachineView) -> MachineRow:
         cause=view.cause,
         timestamp=moment(view.timestamp),
         last_change=moment(view.last_change),
+        alert_eligible=view.status not in INELIGIBLE,
+        alert_ineligible_reason=INELIGIBLE.get(view.status),
         position=Place(x=view.position[0], y=view.position[1]) if view.position else None,
         metadata=view.metadata,
     )

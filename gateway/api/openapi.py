@@ -16,6 +16,7 @@ TAGS = {
     "Machines": "One machine: its status, its past, and what people say of it.",
     "Live": "What changes, as it changes. The messages are in `/asyncapi.json`.",
     "Members": "Anonymous phones, and passes for clients that can set no header.",
+    "Alerts": "Be told when a machine becomes free.",
     "Events": "The log of every change, by number.",
     "Health": "How the gateway is.",
     "Documents": "This document and its sisters.",

@@ -23,6 +23,8 @@ class Parameter:
     description: str
     example: object = None
     place: Literal["path", "query", "header"] = "query"
+    only: str = ""
+    """What it must look like for the path to be this call's, where another's looks alike."""
 
     @property
     def required(self) -> bool:

@@ -27,7 +27,7 @@ def application(
     config = backing.config
     http, url = config.http, config.branch.public_url
     signatures = Signatures(backing.credentials, backing.locksmith.master, url, backing.wall)
-    door = Door(operations, backing.credentials, signatures, http, config.limits, url)
+    door = Door(operations, backing.credentials, signatures, http, config.limits, url, backing.seen)
     cors = Cors(http.cors_origins)
     app = web.Application(
         middlewares=[

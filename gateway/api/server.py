@@ -33,7 +33,13 @@ class Server:
         self._socket_path = backing.socket_path
         self._live = Ready(LIVE, LIVE_MOST)
         self._history = Ready(HISTORY, HISTORY_MOST)
-        self.hub = Hub(backing.model, backing.bus, config.limits, share=share_of(config.limits))
+        self.hub = Hub(
+            backing.model,
+            backing.bus,
+            config.limits,
+            share=share_of(config.limits),
+            audience=backing.audience,
+        )
         operations = calls.operations(backing, self.hub, self._live, self._history)
         self._tls = tls_of(config)
         app = application(backing, operations, self._tls)

@@ -105,6 +105,7 @@ class SocketRoutes:
             viewer = self._viewer(request)
             with self._hub.attended(viewer):
                 self._hub.refollow(viewer, NOTHING)
+                self._hub.greet(viewer)
                 await self._talk(ws, viewer)
             await ws.close(code=WSCloseCode.GOING_AWAY)
         return ws

@@ -63,6 +63,7 @@ class StreamRoutes:
             await response.write(b"retry: %d\n\n" % random.randint(*RETRY))  # noqa: S311  no secret
             with self._hub.attended(viewer):
                 await self._hub.follow(viewer, follow, since)
+                self._hub.greet(viewer)
                 await viewer.ended
             response.force_close()
         return response

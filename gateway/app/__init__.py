@@ -14,6 +14,7 @@ from gateway.api.health import Health
 from gateway.api.metrics import Metrics, Read, bytes_written
 from gateway.api.server import Server
 from gateway.app import branch_sensors, report
+from gateway.app.alerts import Alerts
 from gateway.app.ports import Ports
 from gateway.app.serving import LEDGER, Serving
 from gateway.bridge import READERS, File, Readers, Writer
@@ -75,18 +76,21 @@ class Gateway:
             await self._server.open()  # a taken port is no start, and no sign of life
             undo.push_async_callback(self._server.stop)
             await self._record_the_start()
+            await self._alerts.ringing.load()
             await self._serving.let_sensors_in()
             await self._server.serve()
             undo.push_async_callback(self._stop_ports, stop)
             removed = await self._readers.run(self._removed_machines)
             status = self._ports.status_topics(self._sensors.machines, removed, self._message)
             self._bus.listen(status.ring)
+            self._bus.listen(self._alerts.ringing.ring)
             zone = self._config.branch.timezone
             undo.callback(schedule(zone, self._nightly(), self._each_minute).shutdown)
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._pipeline.run(), name="pipeline"),
                     tasks.create_task(self._supervisor.keep("status topics", status.run)),
+                    tasks.create_task(self._supervisor.keep("alerts", self._alerts.ringing.run)),
                     tasks.create_task(self._systemd.feed(self._all_moved)),
                     *self._ports.start(tasks),
                 ]
@@ -97,6 +101,7 @@ class Gateway:
                 for task in running:
                     task.cancel()
             await self._pipeline.commit()
+            await self._alerts.ringing.stop()
             await self._recorder.stop()
             await self._serving.credentials.note_use()
 
@@ -156,7 +161,13 @@ class Gateway:
         self._serving = Serving(config, self._writer, self._ledger, clock, self._inbox, self._ports)
         admin = {"sensors": self._show_sensors, "samples": self._show_samples}
         self._metrics = Metrics()
-        backing = self._serving.backing(self._model, self._bus, self._health, self._metrics, admin)
+        self._alerts = Alerts(
+            config, self._model, clock, self._opening, self._readers.run, self._serving.write
+        )
+        self._serving.credentials.when_gone(self._alerts.ringing.forget_members)
+        backing = self._serving.backing(
+            self._model, self._bus, self._health, self._metrics, admin, self._alerts
+        )
         self._server = Server(backing)
         self._metrics.ask(**self._sources())
         self._writer.timed = self._readers.timed = self._metrics.timings.add
@@ -273,6 +284,7 @@ class Gateway:
             "pack days": partial(self._write, bin_table.pack, 0.0),
             "purge events": partial(self._write, event_log.purge, keep_events),
             "forget members": self._serving.credentials.forget_the_gone,
+            "forget alerts": self._alerts.drop_old,
             "purge bins": partial(self._write, bin_table.purge, keep_bins),
         }
 

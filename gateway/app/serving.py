@@ -15,6 +15,7 @@ from gateway.api.credentials import Credentials
 from gateway.api.health import Health
 from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
+from gateway.app.alerts import Alerts
 from gateway.app.ports import Ports
 from gateway.bridge import Writer
 from gateway.bus import Bus
@@ -69,6 +70,7 @@ class Serving:
         health: Callable[[], Health],
         metrics: Metrics,
         admin: Mapping[str, AdminHandler],
+        alerts: Alerts,
     ) -> Backing:
         """What the API stands on."""
         return Backing(
@@ -86,6 +88,9 @@ class Serving:
             write=self.write,
             say=self._say,
             wall=self._clock.wall,
+            desk=alerts.desk,
+            audience=alerts.audience,
+            seen=alerts.seen,
             health=health,
             metrics=metrics,
             admin=admin,

@@ -68,6 +68,31 @@ class Alert:
         return self.since.epoch != epoch or self.since.seq < seq
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a member asks for; None: as the branch has it."""
+
+    machine: str | None
+    category: str | None
+    quiet: QuietHours | None
+    expires: float | None
+    """Epoch seconds."""
+    repeat: bool
+    cooldown: float | None
+    note: str
+    next: bool
+    """Though it is free now: ring when it becomes free again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An alert as its member sees it."""
+
+    alert: Alert
+    place: int | None
+    suppressed: dict[str, int]
+
+
 class Book:
     """The armed alerts, by what they wait for. Who waits for one machine is found by index."""
 
@@ -75,6 +100,7 @@ class Book:
         self._category_of = category_of
         self._alerts: dict[int, Alert] = {}
         self._queues: dict[str, list[int]] = {}  # what is waited for → numbers, in order
+        self._members: dict[str, set[int]] = {}
 
     def __len__(self) -> int:
         return len(self._alerts)
@@ -90,6 +116,7 @@ class Book:
         """Take in a new one, or one that has changed; it keeps its place."""
         if alert.number not in self._alerts:
             insort(self._queues.setdefault(alert.target, []), alert.number)
+            self._members.setdefault(alert.member, set()).add(alert.number)
         self._alerts[alert.number] = alert
 
     def remove(self, alert: Alert) -> None:
@@ -100,6 +127,14 @@ class Book:
         del queue[bisect_left(queue, alert.number)]
         if not queue:
             del self._queues[alert.target]
+        mine = self._members[alert.member]
+        mine.discard(alert.number)
+        if not mine:
+            del self._members[alert.member]
+
+    def of(self, member: str) -> list[Alert]:
+        """What a member waits for, in order."""
+        return [self._alerts[number] for number in sorted(self._members.get(member, ()))]
 
     def waiting(self, machine: str, after: int = 0) -> Iterator[Alert]:
         """Who waits for that machine, first come first, from beyond number `after` on."""

@@ -27,6 +27,12 @@ class Opening:
             return True
         return any(start <= wall < end for start, end in self._from(wall, days=2))
 
+    def closes_at(self, wall: float) -> float | None:
+        """When it closes next (epoch seconds); None: it is closed, or never closes."""
+        if self._always:
+            return None
+        return next((end for start, end in self._from(wall, days=2) if start <= wall < end), None)
+
     def local_day(self, wall: float) -> int:
         """The weekday there, Monday 0."""
         return datetime.fromtimestamp(wall, self._zone).weekday()

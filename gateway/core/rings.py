@@ -127,7 +127,7 @@ class Rings:
                 self._known[offer.edge] = offer  # its edge lies beyond the cursor
 
     def take(self, event: Event, age: float, now: float) -> tuple[str, int] | None:
-        """An event that is `age` seconds old. Returns the edge it ends, if that one was rung for."""
+        """An event `age` seconds old. Returns the edge that it ends, if somebody was told of it."""
         machine, before = event.machine, self._status.get(event.machine)
         self._status[machine] = event.status
         if event.status is before:

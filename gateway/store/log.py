@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from gateway.core.events import Cursor, DatedChange, Event
+from gateway.core.events import Cursor, DatedChange, Event, Status
 from gateway.store.schema import CAUSES, STATUSES
 
 PURGED_AT_ONCE = 500  # rows a transaction: a few milliseconds of the writer's time
 ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+LOOKED_AT = 200_000  # events, a week of a busy branch, 1 s on a Pi: what is older is not known
 AT_ONCE = 50  # rows of one INSERT: sqlite3 gives the interpreter away and back once a statement
 INSERT = f"INSERT INTO events VALUES {ROW}"  # noqa: S608  a constant
 INSERT_MANY = INSERT + f", {ROW}" * (AT_ONCE - 1)
@@ -136,6 +137,21 @@ def events_after(conn: sqlite3.Connection, seq: int, upto: int, limit: int) -> l
         [seq, upto, limit],
     )
     return [_event(row) for row in rows]
+
+
+def statuses_at(conn: sqlite3.Connection, cursor: Cursor) -> dict[str, Status]:
+    """Every machine's status as of that event, as far as the newest events before it tell."""
+    last = surviving(conn, cursor.epoch)
+    seq = cursor.seq if last is None else min(cursor.seq, last)
+    rows = conn.execute(f"{SELECT} WHERE seq <= ? ORDER BY seq DESC LIMIT ?", [seq, LOOKED_AT])
+    found: dict[str, Status] = {}
+    (machines,) = conn.execute("SELECT count(*) FROM machines").fetchone()
+    for row in rows:
+        event = _event(row)
+        found.setdefault(event.machine, event.status)
+        if len(found) == machines:
+            break
+    return found
 
 
 def oldest(conn: sqlite3.Connection) -> int:

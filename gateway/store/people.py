@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from gateway.core.access import Holder, Key, Role
+from gateway.store import alerts
 
 KEYS = "SELECT id, role, name, created, expires, revoked, last_used, signed, topics FROM keys"
 
@@ -86,6 +87,7 @@ def add_member(conn: sqlite3.Connection, member: str, digest: bytes, at: float) 
 
 def remove_member(conn: sqlite3.Connection, member: str) -> None:
     """With all its data."""
+    alerts.remove_member(conn, member)
     conn.execute("DELETE FROM members WHERE id = ?", [member])
     conn.execute("DELETE FROM tickets WHERE role = 'member' AND holder = ?", [member])
     conn.execute("UPDATE reports SET who = 'a former member' WHERE who = ?", [f"member:{member}"])

@@ -112,6 +112,46 @@ def _people(db: Database) -> None:
         db.execute(statement)
 
 
+@ledger(name="0003_alerts")
+def _alerts(db: Database) -> None:
+    """A firing is named by its alert and its edge, so that it cannot be written twice."""
+    for statement in (
+        (
+            "CREATE TABLE alerts (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+            " member TEXT NOT NULL, machine TEXT, category TEXT, quiet TEXT, expires REAL NOT NULL,"
+            " repeat INTEGER NOT NULL, cooldown REAL NOT NULL, note TEXT NOT NULL,"
+            " created REAL NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, fired REAL,"
+            " state TEXT NOT NULL, ended REAL, reason TEXT, suppressed TEXT NOT NULL) STRICT"
+        ),
+        "CREATE INDEX alerts_of_member ON alerts (member)",
+        (
+            "CREATE TABLE offers (machine TEXT PRIMARY KEY, epoch TEXT NOT NULL, seq INTEGER NOT"
+            " NULL, free_since REAL NOT NULL, due REAL, judged INTEGER NOT NULL,"
+            " rung INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+        ),
+        (
+            "CREATE TABLE firings (id TEXT PRIMARY KEY, alert INTEGER NOT NULL, machine TEXT NOT"
+            " NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, free_since REAL NOT NULL,"
+            " place INTEGER NOT NULL, at REAL NOT NULL, delivered REAL,"
+            " seen REAL, over REAL, reason TEXT) STRICT, WITHOUT ROWID"
+        ),
+        (
+            "CREATE TABLE deliveries (number INTEGER PRIMARY KEY, firing TEXT NOT NULL,"
+            " alert INTEGER NOT NULL, member TEXT NOT NULL, target TEXT NOT NULL,"
+            " channel TEXT NOT NULL, attempts INTEGER NOT NULL, due REAL, ended REAL,"
+            " outcome TEXT, reason TEXT, latency REAL) STRICT"
+        ),
+        "CREATE INDEX deliveries_due ON deliveries (due) WHERE due IS NOT NULL",
+        (
+            "CREATE TABLE targets (id TEXT PRIMARY KEY, member TEXT NOT NULL, channel TEXT NOT"
+            " NULL, address TEXT NOT NULL, keys TEXT NOT NULL, created REAL NOT NULL)"
+            " STRICT, WITHOUT ROWID"
+        ),
+        ("CREATE TABLE tallies (name TEXT PRIMARY KEY, count REAL NOT NULL) STRICT, WITHOUT ROWID"),
+    ):
+        db.execute(statement)
+
+
 class DamagedError(OSError):
     """The file is there and makes no sense."""
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from config.sections import Alerts as AlertRules
 from config.sections import Branch, Config, Http, Limits
 from gateway.api.backing import Backing
 from gateway.api.credentials import Credentials, Write
@@ -23,8 +24,10 @@ from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
 from gateway.api.server import Server
 from gateway.api.viewer import Viewer
+from gateway.app.alerts import Alerts
 from gateway.bus import Bus
 from gateway.core.events import Event, Status
+from gateway.core.opening import Opening
 from gateway.store import notebook, people, schema
 from tests.integration.memory_model import GYM, MemoryModel
 
@@ -43,9 +46,18 @@ class Wall:
     """A clock that goes by itself until it is set to epoch seconds."""
 
     now: float | None = None
+    synchronised: bool = True
+    assumed: bool = False
 
     def __call__(self) -> float:
         return time.time() if self.now is None else self.now
+
+    wall = __call__
+    monotonic = staticmethod(time.monotonic)
+
+    @property
+    def offset(self) -> float:
+        return self() - time.monotonic()
 
 
 @dataclass
@@ -60,6 +72,7 @@ class Served:
     credentials: Credentials
     ledger: sqlite3.Connection
     wall: Wall
+    alerts: Alerts
     broker_told: int = 0
     """How often the broker was told of sensors' keys."""
     health: Health = field(default_factory=lambda: Health(ready=True, degraded=False))
@@ -173,6 +186,11 @@ def ledger_writer(ledger: sqlite3.Connection) -> Write:
     return write
 
 
+async def nothing_stored(_work: object) -> Any:
+    """No history.db stands behind the memory model."""
+    return {}
+
+
 @asynccontextmanager
 async def serving(
     model: MemoryModel | None = None,
@@ -181,6 +199,7 @@ async def serving(
     *,
     http: Http | None = None,
     master: bytes | None = None,
+    rules: AlertRules = AlertRules(),  # noqa: B008  frozen
 ) -> AsyncIterator[Served]:
     """A server on a free port, with a client whose connections are not shared."""
     model, bus = model or MemoryModel(MACHINES), Bus()
@@ -189,6 +208,7 @@ async def serving(
     config = Config(
         branch=Branch(id=GYM, name="Central"),
         http=http or Http(host="127.0.0.1", port=0, allowed_hosts=hosts),
+        alerts=rules,
         limits=limits or Limits(streams_per_address=2000, exempt=("127.0.0.1",)),
     )
     write = ledger_writer(ledger)
@@ -208,6 +228,9 @@ async def serving(
 
     wall = Wall()
     credentials = Credentials(people.read(ledger), write, wall, tell_the_broker)
+    opening = Opening(None, (), config.branch.timezone)
+    alerts = Alerts(config, model, wall, opening, nothing_stored, write)
+    credentials.when_gone(alerts.ringing.forget_members)
     server = Server(
         Backing(
             config=config,
@@ -218,6 +241,9 @@ async def serving(
             write=write,
             say=say,
             wall=wall,
+            desk=alerts.desk,
+            audience=alerts.audience,
+            seen=alerts.seen,
             health=lambda: served.health,
             metrics=Metrics(),
             admin={"sensors": lambda query: {"sensors": [], **query}},
@@ -227,12 +253,16 @@ async def serving(
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, read_bufsize=2**22) as client:
         served = Served(
-            model, bus, server, folder / "gateway.sock", client, credentials, ledger, wall
+            model, bus, server, folder / "gateway.sock", client, credentials, ledger, wall, alerts
         )
+        bus.listen(alerts.ringing.ring)
+        await alerts.ringing.load()
+        ringing = asyncio.create_task(alerts.ringing.run())
         await server.start()
         try:
             yield served
         finally:
+            ringing.cancel()
             await server.stop()
             ledger.close()
             shutil.rmtree(folder)

@@ -76,7 +76,7 @@ class House:
         return self.rings.suppressed.get(alert.number, {})
 
 
-def test_it_rings_once_the_machine_has_stayed_free():
+def test_it_rings_once_the_machine_has_stayed_free() -> None:
     house = House()
     house.wait(1)
     house.becomes_free()
@@ -85,7 +85,7 @@ def test_it_rings_once_the_machine_has_stayed_free():
     assert house.after(1000.0) == []
 
 
-def test_who_came_first_knows_first_and_the_next_after_the_head_start():
+def test_who_came_first_knows_first_and_the_next_after_the_head_start() -> None:
     house = House()
     house.wait(2)
     house.wait(1)
@@ -95,7 +95,7 @@ def test_who_came_first_knows_first_and_the_next_after_the_head_start():
     assert house.after(1.0) == ["a2"]
 
 
-def test_without_a_head_start_all_know_at_once():
+def test_without_a_head_start_all_know_at_once() -> None:
     house = House(head_start=0.0)
     for number in range(1, 4):
         house.wait(number)
@@ -103,7 +103,7 @@ def test_without_a_head_start_all_know_at_once():
     assert house.after(10.0) == ["a1", "a2", "a3"]
 
 
-def test_taken_again_before_it_settles_rings_nobody():
+def test_taken_again_before_it_settles_rings_nobody() -> None:
     house = House()
     alert = house.wait(1)
     house.becomes_free()
@@ -112,7 +112,7 @@ def test_taken_again_before_it_settles_rings_nobody():
     assert house.why(alert) == {Reason.TAKEN: 1}
 
 
-def test_taken_again_before_the_head_start_is_over_the_next_hears_nothing():
+def test_taken_again_before_the_head_start_is_over_the_next_hears_nothing() -> None:
     house = House()
     house.wait(1)
     house.wait(2)
@@ -122,7 +122,7 @@ def test_taken_again_before_the_head_start_is_over_the_next_hears_nothing():
     assert house.after(100.0) == []
 
 
-def test_a_category_rings_for_its_first_machine_in_the_order_of_all():
+def test_a_category_rings_for_its_first_machine_in_the_order_of_all() -> None:
     house = House()
     house.wait(1, machine=None)
     house.wait(2, machine="curl")
@@ -132,7 +132,7 @@ def test_a_category_rings_for_its_first_machine_in_the_order_of_all():
 
 
 @pytest.mark.parametrize("before", [UNKNOWN, Status.OUT_OF_SERVICE])
-def test_what_we_did_not_see_become_free_rings_nobody(before: Status):
+def test_what_we_did_not_see_become_free_rings_nobody(before: Status) -> None:
     house = House()
     alert = house.wait(1)
     house.say(before)
@@ -141,7 +141,7 @@ def test_what_we_did_not_see_become_free_rings_nobody(before: Status):
     assert house.why(alert) == {Reason.NOT_PROVEN: 1}
 
 
-def test_a_late_word_rings_nobody():
+def test_a_late_word_rings_nobody() -> None:
     house = House()
     alert = house.wait(1)
     house.say(OCCUPIED)
@@ -150,7 +150,7 @@ def test_a_late_word_rings_nobody():
     assert house.why(alert) == {Reason.LATE: 1}
 
 
-def test_an_old_edge_rings_nobody_and_a_younger_one_at_once():
+def test_an_old_edge_rings_nobody_and_a_younger_one_at_once() -> None:
     house = House()
     alert = house.wait(1)
     house.say(OCCUPIED)
@@ -161,7 +161,7 @@ def test_an_old_edge_rings_nobody_and_a_younger_one_at_once():
     assert house.after(0.0) == ["a1"]
 
 
-def test_another_cause_of_the_same_status_is_no_edge_and_ends_none():
+def test_another_cause_of_the_same_status_is_no_edge_and_ends_none() -> None:
     house = House()
     house.wait(1)
     house.becomes_free()
@@ -169,7 +169,7 @@ def test_another_cause_of_the_same_status_is_no_edge_and_ends_none():
     assert house.after(10.0) == ["a1"]
 
 
-def test_who_subscribed_after_the_edge_waits_for_the_next():
+def test_who_subscribed_after_the_edge_waits_for_the_next() -> None:
     house = House()
     house.becomes_free()
     house.wait(1)
@@ -178,7 +178,7 @@ def test_who_subscribed_after_the_edge_waits_for_the_next():
     assert house.after(10.0) == ["a1"]
 
 
-def test_quiet_hours_pass_the_ring_on_and_leave_the_alert_armed():
+def test_quiet_hours_pass_the_ring_on_and_leave_the_alert_armed() -> None:
     house = House()
     quiet = house.wait(1, quiet=QuietHours(22 * 60, 7 * 60))
     house.wait(2)
@@ -188,7 +188,7 @@ def test_quiet_hours_pass_the_ring_on_and_leave_the_alert_armed():
     assert quiet in house.book
 
 
-def test_who_cannot_be_reached_is_passed_over_and_keeps_its_place():
+def test_who_cannot_be_reached_is_passed_over_and_keeps_its_place() -> None:
     house = House()
     away = house.wait(1)
     house.wait(2)
@@ -199,7 +199,7 @@ def test_who_cannot_be_reached_is_passed_over_and_keeps_its_place():
     assert house.book.place(away) == 1
 
 
-def test_while_the_clock_is_wrong_only_open_streams_ring():
+def test_while_the_clock_is_wrong_only_open_streams_ring() -> None:
     house = House(head_start=0.0)
     house.synchronised = False
     house.wait(1, quiet=QuietHours(22 * 60, 7 * 60))
@@ -210,7 +210,7 @@ def test_while_the_clock_is_wrong_only_open_streams_ring():
     assert house.why(pushed) == {Reason.CLOCK: 1}
 
 
-def test_a_repeating_alert_rests_for_its_cooldown():
+def test_a_repeating_alert_rests_for_its_cooldown() -> None:
     house = House()
     alert = house.wait(1, repeat=True)
     house.becomes_free()
@@ -222,14 +222,14 @@ def test_a_repeating_alert_rests_for_its_cooldown():
     assert house.after(20.0) == ["a1"]
 
 
-def test_what_has_expired_rings_no_more():
+def test_what_has_expired_rings_no_more() -> None:
     house = House()
     house.wait(1, expires=WALL + 9.0)
     house.becomes_free()
     assert house.after(10.0) == []
 
 
-def test_a_long_queue_is_looked_through_in_pieces():
+def test_a_long_queue_is_looked_through_in_pieces() -> None:
     house = House(head_start=0.0)
     for number in range(1, 1201):
         house.wait(number)
@@ -238,7 +238,7 @@ def test_a_long_queue_is_looked_through_in_pieces():
     assert pieces == [500, 500, 200]
 
 
-def test_the_place_counts_who_came_before_for_the_same_machine():
+def test_the_place_counts_who_came_before_for_the_same_machine() -> None:
     house = House()
     house.wait(1, machine=None)
     house.wait(2, machine="curl")

@@ -1,0 +1,66 @@
+"""Puts a ring into words, and hands it to the member's open streams."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.core.events import Status
+from gateway.core.rings import Firing
+from gateway.messages import Alternative, encode_alert
+from gateway.readmodel import MachineView, ReadModel
+
+MOST_ALTERNATIVES = 3  # machines: more than fit on a lock screen
+
+Tell = Callable[[str, bytes], bool]
+"""(member, JSON) → whether one of its streams was written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What all who hear of one edge at one moment are told alike."""
+
+    edge: tuple[str, int]
+    at: float
+    view: MachineView
+    others: Sequence[Alternative]
+
+
+class Telling:
+    """An edge that rings for thousands is looked up once."""
+
+    def __init__(self, model: ReadModel, tell: Tell) -> None:
+        self._model = model
+        self._tell = tell
+        self._scene: Scene | None = None
+
+    def tell(self, firing: Firing) -> bool:
+        """Write it to the member's open streams; False: none of them reads."""
+        return self._tell(firing.alert.member, self.message(firing))
+
+    def queue(self, conn: sqlite3.Connection, firings: Iterable[Firing]) -> None:
+        """Nothing else carries it yet."""
+
+    def wake(self) -> None:
+        """Nothing waits."""
+
+    def message(self, firing: Firing) -> bytes:
+        """SPEC's `alert`."""
+        scene = self.scene(firing)
+        return encode_alert(firing, scene.view, scene.others, firing.alert.expires)
+
+    def scene(self, firing: Firing) -> Scene:
+        """The machine and what else is free there."""
+        known = self._scene
+        if known is None or (known.edge, known.at) != (firing.edge, firing.at):
+            known = self._scene = self._look(firing)
+        return known
+
+    def _look(self, firing: Firing) -> Scene:
+        views = {view.machine: view for view in self._model.snapshot().machines}
+        view = views[firing.machine]
+        free = [
+            Alternative(machine_id=other.machine, name=other.name)
+            for other in views.values()
+            if other.category == view.category and other.status is Status.FREE and other != view
+        ]
+        return Scene(firing.edge, firing.at, view, free[:MOST_ALTERNATIVES])
