@@ -40,7 +40,7 @@ $(PY):
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP): setup.cfg pyproject.toml | $(PY)
-	$(PY) -m pip install --quiet --disable-pip-version-check --editable .
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[push]'
 	@touch $@
 
 $(TEST_STAMP): setup.cfg pyproject.toml | $(PY)

@@ -57,7 +57,7 @@ def _texts(config: Config) -> Iterator[tuple[Place, str, values.Check]]:
     yield ("notify", "ntfy"), notify.ntfy or "", values.web
     yield from _each(("notify", "webhooks"), notify.webhooks, values.web)
     yield ("notify", "vapid_contact"), notify.vapid_contact or "", values.contact
-    yield from _each(("notify", "push_hosts"), notify.push_hosts, values.host)
+    yield from _each(("notify", "push_hosts"), notify.push_hosts, values.push_host)
     yield ("upstream", "url"), config.upstream.url if config.upstream else "", values.upstream
 
 

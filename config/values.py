@@ -67,6 +67,14 @@ def host(text: str) -> Objection:
     return f"{shown(text)} is no host", "write a name or an address, without scheme and port"
 
 
+def push_host(text: str) -> Objection:
+    """A push service: a name, `*.` and a name, or the very host and port."""
+    name, _, port = text.removeprefix("*.").partition(":")
+    if _is_host(name) and (not port or (port.isascii() and port.isdigit())):
+        return None
+    return f"{shown(text)} is no host", 'write "push.example.org" or "*.example.org"'
+
+
 def network(text: str) -> Objection:
     """An address, or a network of them."""
     try:

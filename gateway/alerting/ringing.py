@@ -34,8 +34,8 @@ class Deliver(Protocol):
     def tell(self, firing: Firing) -> bool:
         """Write it to the member's open streams; False: it has none."""
 
-    def queue(self, conn: sqlite3.Connection, firings: Iterable[Firing]) -> None:
-        """Write for each of the member's channels that it is due; within our transaction."""
+    def prepare(self, firings: Iterable[Firing]) -> Callable[[sqlite3.Connection, set[str]], None]:
+        """Rows for the member's other targets, to be written in our transaction if new."""
 
     def wake(self) -> None:
         """Something is due."""
@@ -205,11 +205,12 @@ class Ringing:
         """Commit, then tell."""
         offset = self._clock.offset
         offers = [replace(offer, due=offer.due + offset) for offer in turn.offers]
+        queue = self._deliver.prepare(turn.firings)
         cursor, reasons = self._safe_cursor(), self._rings.suppressed
 
         def work(conn: sqlite3.Connection) -> set[str]:
             new = ledger.fire(conn, turn.firings, offers)
-            self._deliver.queue(conn, [f for f in turn.firings if f.id in new])
+            queue(conn, new)
             ledger.save_cursor(conn, cursor, reasons)
             return new
 

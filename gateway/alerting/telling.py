@@ -1,7 +1,6 @@
 """Puts a ring into words, and hands it to the member's open streams."""
 
-import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.core.events import Status
@@ -36,12 +35,6 @@ class Telling:
     def tell(self, firing: Firing) -> bool:
         """Write it to the member's open streams; False: none of them reads."""
         return self._tell(firing.alert.member, self.message(firing))
-
-    def queue(self, conn: sqlite3.Connection, firings: Iterable[Firing]) -> None:
-        """Nothing else carries it yet."""
-
-    def wake(self) -> None:
-        """Nothing waits."""
 
     def message(self, firing: Firing) -> bytes:
         """SPEC's `alert`."""

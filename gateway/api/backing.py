@@ -12,6 +12,7 @@ from gateway.api.credentials import Credentials, Write
 from gateway.api.health import Health
 from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
+from gateway.api.push import Targets
 from gateway.api.service import Say
 from gateway.bus import Bus
 from gateway.readmodel import ReadModel
@@ -33,6 +34,9 @@ class Backing:
     wall: Callable[[], float]
     desk: Desk
     """Where members subscribe."""
+    targets: Targets
+    push_key: Callable[[], str | None]
+    """The VAPID public key."""
     audience: Audience
     seen: Callable[[str], None]
     """Hears of every member that asks something."""

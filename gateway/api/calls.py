@@ -18,6 +18,7 @@ from gateway.api.members import MemberRoutes
 from gateway.api.metrics import MetricsRoutes
 from gateway.api.operation import Operation
 from gateway.api.pages import PageRoutes
+from gateway.api.push import PushRoutes
 from gateway.api.ready import Ready
 from gateway.api.service import ServiceRoutes
 from gateway.api.socket import SocketRoutes
@@ -36,6 +37,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         StreamRoutes(model, hub),
         SocketRoutes(model, hub, backing.config.http.cors_origins),
         AlertRoutes(backing.desk, gym, backing.wall),
+        PushRoutes(backing.targets, backing.push_key),
         MemberRoutes(backing.credentials, backing.config),
         EventRoutes(model),
         ConnectionRoutes(hub),

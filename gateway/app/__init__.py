@@ -15,6 +15,7 @@ from gateway.api.metrics import Metrics, Read, bytes_written
 from gateway.api.server import Server
 from gateway.app import branch_sensors, report
 from gateway.app.alerts import Alerts
+from gateway.app.notify import Channels
 from gateway.app.ports import Ports
 from gateway.app.serving import LEDGER, Serving
 from gateway.bridge import READERS, File, Readers, Writer
@@ -76,7 +77,7 @@ class Gateway:
             await self._server.open()  # a taken port is no start, and no sign of life
             undo.push_async_callback(self._server.stop)
             await self._record_the_start()
-            await self._alerts.ringing.load()
+            await self._alerts.load()
             await self._serving.let_sensors_in()
             await self._server.serve()
             undo.push_async_callback(self._stop_ports, stop)
@@ -91,6 +92,7 @@ class Gateway:
                     tasks.create_task(self._pipeline.run(), name="pipeline"),
                     tasks.create_task(self._supervisor.keep("status topics", status.run)),
                     tasks.create_task(self._supervisor.keep("alerts", self._alerts.ringing.run)),
+                    tasks.create_task(self._supervisor.keep("deliveries", self._alerts.deliver)),
                     tasks.create_task(self._systemd.feed(self._all_moved)),
                     *self._ports.start(tasks),
                 ]
@@ -162,9 +164,15 @@ class Gateway:
         admin = {"sensors": self._show_sensors, "samples": self._show_samples}
         self._metrics = Metrics()
         self._alerts = Alerts(
-            config, self._model, clock, self._opening, self._readers.run, self._serving.write
+            config,
+            self._model,
+            clock,
+            self._opening,
+            self._readers.run,
+            self._serving.write,
+            Channels(config, clock.wall, self._ports.publish),
         )
-        self._serving.credentials.when_gone(self._alerts.ringing.forget_members)
+        self._serving.credentials.when_gone(self._alerts.forget_members)
         backing = self._serving.backing(
             self._model, self._bus, self._health, self._metrics, admin, self._alerts
         )

@@ -4,14 +4,18 @@ from zoneinfo import ZoneInfo
 
 from config.sections import Config
 from gateway.alerting.desk import Desk
+from gateway.alerting.outbox import Outbox, branch_targets
 from gateway.alerting.ringing import Ringing, Run
+from gateway.alerting.targets import Targets
 from gateway.alerting.telling import Telling
 from gateway.api.audience import Audience
-from gateway.core.alerts import Book
+from gateway.app.notify import Channels
+from gateway.core.alerts import Book, Reason
 from gateway.core.clock import Clock
 from gateway.core.opening import Opening
 from gateway.core.presence import Presence
-from gateway.core.rings import Patience, Reach, Rings
+from gateway.core.rings import Firing, Patience, Reach, Rings
+from gateway.notify.courier import Courier
 from gateway.readmodel import ReadModel
 from gateway.store import alerts as ledger
 
@@ -30,19 +34,52 @@ class Alerts:
         opening: Opening,
         read: Run,
         write: Run,
+        channels: Channels,
     ) -> None:
-        self._clock, self._write = clock, write
+        self._clock, self._write, self._channels = clock, write, channels
+        self.push_key = channels.public_key
         rules, gym = config.alerts, config.branch.id
+        topic = f"gyms/{gym}/alerts" if config.notify.mqtt else None
+        everywhere = branch_targets(config.notify.webhooks, topic)
         self.presence = Presence()
         self.audience = Audience(self.presence)
         self._telling = Telling(model, self.audience.tell)
+        objection, ntfy = channels.objection, config.notify.ntfy
+        self.targets = Targets(write, clock.wall, objection, ntfy, everywhere)
+        self.outbox = Outbox(
+            self._telling,
+            self.targets,
+            clock,
+            write,
+            rules.deliver_within,
+            lambda machine: f"{config.branch.public_url}/m/{machine}",
+        )
         book = Book({view.machine: view.category for view in model.snapshot().machines})
         head_start = 0.0 if rules.all_at_once else rules.head_start
         zone = ZoneInfo(config.branch.timezone)
-        rings = Rings(book, Patience(rules.settle, head_start), zone)
-        self.ringing = Ringing(book, rings, model, clock, read, write, self._reach, self._telling)
+        self._rings = rings = Rings(book, Patience(rules.settle, head_start), zone)
+        self.ringing = Ringing(book, rings, model, clock, read, write, self._reach, self.outbox)
         self.audience.greet_with(self._waiting)
         self.desk = Desk(book, self.ringing, model, gym, clock, opening, rules, write)
+
+    async def load(self) -> None:
+        """Go on as the ledger says."""
+        await self.targets.load()
+        await self.ringing.load()
+
+    async def deliver(self) -> None:
+        """Send what is due, for ever."""
+        courier = Courier(self._channels.open(), self.outbox)
+        self.outbox.connect(self.ringing.open, self._why_silent, courier.wake)
+        try:
+            await courier.run()
+        finally:
+            await self._channels.close()
+
+    def forget_members(self, members: list[str]) -> None:
+        """They are gone."""
+        self.ringing.forget_members(members)
+        self.targets.forget_members(members)
 
     def seen(self, member: str) -> None:
         """A member asked us something."""
@@ -57,7 +94,11 @@ class Alerts:
         if self.presence.streams(member):
             return Reach.STREAM
         near = self.presence.near(member, self._clock.monotonic())
-        return Reach.CHANNEL if near else Reach.NOT
+        return Reach.CHANNEL if near or self.targets.work(member) else Reach.NOT
+
+    def _why_silent(self, firing: Firing) -> Reason | None:
+        clock = self._clock
+        return self._rings.why_silent(firing.alert, clock.wall(), synchronised=clock.synchronised)
 
     def _waiting(self, member: str) -> list[bytes]:
         return [self._telling.message(firing) for firing in self.ringing.unconfirmed(member)]

@@ -97,6 +97,11 @@ class Ports:
         """Port → what is wrong and what to do."""
         return {state.id: state.problem for state in self.states() if state.state != "up"}
 
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """With QoS 1; False while the broker is not there."""
+        mqtt = self._mqtt
+        return mqtt is not None and mqtt.publish(topic, payload, retain=False, qos=1)
+
     def _publish(self, topic: str, payload: bytes, *, retain: bool) -> object:
         return self._mqtt is not None and self._mqtt.publish(topic, payload, retain=retain)
 

@@ -89,6 +89,8 @@ class Serving:
             say=self._say,
             wall=self._clock.wall,
             desk=alerts.desk,
+            targets=alerts.targets,
+            push_key=alerts.push_key,
             audience=alerts.audience,
             seen=alerts.seen,
             health=health,

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from config.sections import Alerts as AlertRules
-from config.sections import Branch, Config, Http, Limits
+from config.sections import Branch, Config, Http, Limits, Notify, Store
 from gateway.api.backing import Backing
 from gateway.api.credentials import Credentials, Write
 from gateway.api.health import Health
@@ -25,6 +25,7 @@ from gateway.api.metrics import Metrics
 from gateway.api.server import Server
 from gateway.api.viewer import Viewer
 from gateway.app.alerts import Alerts
+from gateway.app.notify import Channels
 from gateway.bus import Bus
 from gateway.core.events import Event, Status
 from gateway.core.opening import Opening
@@ -200,6 +201,7 @@ async def serving(
     http: Http | None = None,
     master: bytes | None = None,
     rules: AlertRules = AlertRules(),  # noqa: B008  frozen
+    notify: Notify = Notify(),  # noqa: B008  frozen
 ) -> AsyncIterator[Served]:
     """A server on a free port, with a client whose connections are not shared."""
     model, bus = model or MemoryModel(MACHINES), Bus()
@@ -209,6 +211,8 @@ async def serving(
         branch=Branch(id=GYM, name="Central"),
         http=http or Http(host="127.0.0.1", port=0, allowed_hosts=hosts),
         alerts=rules,
+        notify=notify,
+        store=Store(history=str(folder / "history.db")),
         limits=limits or Limits(streams_per_address=2000, exempt=("127.0.0.1",)),
     )
     write = ledger_writer(ledger)
@@ -229,8 +233,9 @@ async def serving(
     wall = Wall()
     credentials = Credentials(people.read(ledger), write, wall, tell_the_broker)
     opening = Opening(None, (), config.branch.timezone)
-    alerts = Alerts(config, model, wall, opening, nothing_stored, write)
-    credentials.when_gone(alerts.ringing.forget_members)
+    channels = Channels(config, wall, lambda _topic, _payload: False)
+    alerts = Alerts(config, model, wall, opening, nothing_stored, write, channels)
+    credentials.when_gone(alerts.forget_members)
     server = Server(
         Backing(
             config=config,
@@ -242,6 +247,8 @@ async def serving(
             say=say,
             wall=wall,
             desk=alerts.desk,
+            targets=alerts.targets,
+            push_key=alerts.push_key,
             audience=alerts.audience,
             seen=alerts.seen,
             health=lambda: served.health,
@@ -256,13 +263,15 @@ async def serving(
             model, bus, server, folder / "gateway.sock", client, credentials, ledger, wall, alerts
         )
         bus.listen(alerts.ringing.ring)
-        await alerts.ringing.load()
-        ringing = asyncio.create_task(alerts.ringing.run())
+        await alerts.load()
+        parts = [asyncio.create_task(part()) for part in (alerts.ringing.run, alerts.deliver)]
         await server.start()
         try:
             yield served
         finally:
-            ringing.cancel()
+            for part in parts:
+                part.cancel()
+            await asyncio.wait(parts)
             await server.stop()
             ledger.close()
             shutil.rmtree(folder)
