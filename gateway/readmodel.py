@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.core.bins import Bin
 from gateway.core.events import Cause, Cursor, Event, Status
+from gateway.core.forecast import HORIZON, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,9 @@ class ReadModel(Protocol):
 
     async def history(self, gym: str, machine: str, start: float, end: float) -> History:
         """Bins between two moments (epoch seconds), widened to whole bins."""
+
+    def foretell(self, gym: str, machine: str, horizon: float = HORIZON) -> Prediction | None:
+        """How likely it is free in `horizon` seconds; None where nobody can say."""
 
     def snapshot(self) -> Snapshot:
         """Everything, at the newest published event."""

@@ -97,6 +97,8 @@ class Outbox:
         one = self._open(delivery.notice.firing_id)
         if one is None or delivery.notice.expires_at <= self._clock.wall():
             return False
+        if self._targets.get(delivery.target.id) is None:
+            return False  # it was removed a moment ago
         return delivery.member == EVERYONE or self._why_silent(one.firing) is None
 
     async def note(

@@ -11,12 +11,13 @@ from config.sections import DAYS, Day, Id
 from gateway.api.body import body_as
 from gateway.api.door import must_hold
 from gateway.api.lookup import identifier
-from gateway.api.messages import Wire, encode
+from gateway.api.messages import Wire, encode, whole
 from gateway.api.operation import Operation, Parameter
 from gateway.api.query import no_parameters
 from gateway.core.access import Role
-from gateway.core.alerts import Shown, Wish
+from gateway.core.alerts import Alert, Shown, Wish
 from gateway.core.errors import Fault, InvalidError
+from gateway.core.forecast import Prediction
 from gateway.core.quiet_hours import QuietHours, quiet_hours, text_of
 from gateway.messages import moment
 
@@ -85,6 +86,9 @@ class AlertRow(Wire, frozen=True):
     end_reason: str | None
     suppressed: dict[str, int]
     """Why it did not ring although its machine became free, and how often."""
+    likely_free_in_30m: float | None = msgspec.field(name="likelyFreeIn30m")
+    """Of its machine, or of the likeliest of its category."""
+    expected_free_at: float | None
 
 
 class AlertRows(Wire, frozen=True):
@@ -160,14 +164,23 @@ EXAMPLE = {
     "endedAt": None,
     "endReason": None,
     "suppressed": {},
+    "likelyFreeIn30m": 0.82,
+    "expectedFreeAt": 1634568600.0,
 }
 
 
 class AlertRoutes:
     """`/alerts…`."""
 
-    def __init__(self, desk: Desk, gym: str, wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        gym: str,
+        wall: Callable[[], float],
+        foretell: Callable[[Alert], Prediction | None],
+    ) -> None:
         self._desk = desk
+        self._foretell = foretell
         self._gym = gym
         self._wall = wall
 
@@ -273,7 +286,7 @@ class AlertRoutes:
         """All of them that are remembered."""
         no_parameters(request)
         found = await self._desk.all_of(must_hold(request).id)
-        return _reply(AlertRows(alerts=tuple(alert_row(one, self._gym) for one in found)))
+        return _reply(AlertRows(alerts=tuple(map(self._row, found))))
 
     async def show_alert(self, request: web.Request) -> web.Response:
         """One of your own."""
@@ -340,11 +353,15 @@ class AlertRoutes:
         return changes
 
     def _json(self, shown: Shown, status: int) -> web.Response:
-        return _reply(alert_row(shown, self._gym), status)
+        return _reply(self._row(shown), status)
+
+    def _row(self, shown: Shown) -> AlertRow:
+        told = self._foretell(shown.alert) if shown.place is not None else None
+        return alert_row(shown, self._gym, told)
 
 
-def alert_row(shown: Shown, gym: str) -> AlertRow:
-    """An alert as it is shown."""
+def alert_row(shown: Shown, gym: str, told: Prediction | None) -> AlertRow:
+    """An alert as it is shown, and what is foretold of what it waits for."""
     alert = shown.alert
     return AlertRow(
         alert_id=alert.id,
@@ -363,6 +380,8 @@ def alert_row(shown: Shown, gym: str) -> AlertRow:
         ended_at=None if alert.ended is None else moment(alert.ended),
         end_reason=alert.reason,
         suppressed=shown.suppressed,
+        likely_free_in_30m=None if told is None else round(told.probability_free, 3),
+        expected_free_at=None if told is None else whole(told.expected_free_at),
     )
 
 

@@ -15,6 +15,8 @@ from gateway.api.metrics import Metrics
 from gateway.api.push import Targets
 from gateway.api.service import Say
 from gateway.bus import Bus
+from gateway.core.alerts import Alert
+from gateway.core.forecast import Prediction
 from gateway.readmodel import ReadModel
 
 
@@ -37,6 +39,8 @@ class Backing:
     targets: Targets
     push_key: Callable[[], str | None]
     """The VAPID public key."""
+    foretell: Callable[[Alert], Prediction | None]
+    """What is foretold of what an alert waits for."""
     audience: Audience
     seen: Callable[[str], None]
     """Hears of every member that asks something."""

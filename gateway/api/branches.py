@@ -109,6 +109,8 @@ class BranchRoutes:
             gym_id=gym,
             category=category,
             as_of=moment(as_of),
-            machines=[machine_row(view) for view in views],
+            machines=[
+                machine_row(view, self._model.foretell(view.gym, view.machine)) for view in views
+            ],
             clock=clock_of(self._model),
         )

@@ -24,6 +24,8 @@ MACHINE: dict[str, object] = {
     "lastChange": 1634567850.0,
     "alertEligible": True,
     "alertIneligibleReason": None,
+    "likelyFreeIn30m": 0.82,
+    "expectedFreeAt": 1634568600.0,
     "position": {"x": 3.5, "y": 1.0},
     "metadata": {"maker": "Technogym"},
     "asOf": 1634567890.0,
@@ -73,6 +75,14 @@ HISTORY: dict[str, object] = {
         }
     ],
     "patterns": {"weekday": [[0.1] * 96] * 7, "busiest": ["18:00"], "quietest": ["14:15"]},
+    "prediction": {
+        "horizonSeconds": 1800,
+        "probabilityFree": 0.82,
+        "likelyFree": True,
+        "expectedFreeAt": 1634568600.0,
+        "interval": [1634568100.0, 1634569800.0],
+        "basis": "8 weeks of this machine",
+    },
 }
 EVENT: dict[str, object] = {
     "id": "5e0c2f7a9b3d4e61-1047",

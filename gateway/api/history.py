@@ -84,7 +84,8 @@ class HistoryRoutes:
         if form == "csv":
             name = {"Content-Disposition": f'attachment; filename="{machine}.csv"'}
             return body_of(_csv(history), "text/csv", **name)
-        return body_of(encode(history_reply(gym, machine, history, clock_of(self._model))))
+        told, clock = self._model.foretell(gym, machine), clock_of(self._model)
+        return body_of(encode(history_reply(gym, machine, history, clock, told)))
 
 
 def span(query: Query, now: float) -> tuple[float, float, str]:

@@ -14,6 +14,7 @@ from gateway.api.messages import (
     ResetMessage,
     clock_of,
     encode,
+    machine_row,
     snapshot_message,
 )
 from gateway.api.rounds import PIECE, Rounds, chosen_of
@@ -245,7 +246,8 @@ class Hub:
     def _anew(self, follow: Follow, reason: str | None) -> list[Message]:
         """Why everything is told anew (None: it is the first time), and a snapshot."""
         snapshot = self._model.snapshot()
-        followed = (v for v in snapshot.machines if follow is None or v.machine in follow)
+        views = [v for v in snapshot.machines if follow is None or v.machine in follow]
+        followed = [machine_row(v, self._model.foretell(v.gym, v.machine)) for v in views]
         clock = clock_of(self._model)
         data = encode(snapshot_message(snapshot, followed, self.as_of(), clock))
         told = [Message("snapshot", data, snapshot.cursor)]

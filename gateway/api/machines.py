@@ -58,7 +58,8 @@ class MachineRoutes:
             as_of = self._model.branch(gym).as_of
         with looking_up("machine", machine):
             view = self._model.machine(gym, machine)
-        return machine_reply(view, as_of, clock_of(self._model))
+        told = self._model.foretell(gym, machine)
+        return machine_reply(view, as_of, clock_of(self._model), told)
 
 
 def own_or_named_gym(request: web.Request, own_gym: str) -> str:

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.core.bins import BIN_SECONDS, Bin
 from gateway.core.events import Cause, Status
+from gateway.core.forecast import Prediction
 from gateway.messages import moment
 from gateway.readmodel import (
     BranchView,
@@ -64,6 +65,9 @@ class MachineRow(Wire, frozen=True):
     last_change: float
     alert_eligible: bool
     alert_ineligible_reason: Literal["free_now", "out_of_service"] | None
+    likely_free_in_30m: float | None = msgspec.field(name="likelyFreeIn30m")
+    """Probability; null where nobody can say."""
+    expected_free_at: float | None
     position: Place | None
     metadata: dict[str, str]
 
@@ -139,6 +143,17 @@ class Week(Wire, frozen=True):
     quietest: tuple[str, ...]
 
 
+class PredictionRow(Wire, frozen=True):
+    """What is foretold; times are null while the machine is free."""
+
+    horizon_seconds: int
+    probability_free: float
+    likely_free: bool
+    expected_free_at: float | None
+    interval: tuple[float, float] | None
+    basis: str
+
+
 class HistoryReply(Wire, frozen=True):
     """`GET /machines/{machineId}/history`."""
 
@@ -150,6 +165,7 @@ class HistoryReply(Wire, frozen=True):
     timezone: str
     bins: Sequence[BinRow]
     patterns: Week
+    prediction: PredictionRow | None
     clock: Clock = msgspec.UNSET
 
 
@@ -214,8 +230,8 @@ def clock_of(model: ReadModel) -> Clock:
     return msgspec.UNSET if model.synchronised() else "unsynchronised"
 
 
-def machine_row(view: MachineView) -> MachineRow:
-    """A machine of a list."""
+def machine_row(view: MachineView, told: Prediction | None = None) -> MachineRow:
+    """A machine of a list, and what is foretold of it."""
     return MachineRow(
         machine_id=view.machine,
         gym_id=view.gym,
@@ -227,14 +243,37 @@ def machine_row(view: MachineView) -> MachineRow:
         last_change=moment(view.last_change),
         alert_eligible=view.status not in INELIGIBLE,
         alert_ineligible_reason=INELIGIBLE.get(view.status),
+        likely_free_in_30m=None if told is None else round(told.probability_free, 3),
+        expected_free_at=None if told is None else whole(told.expected_free_at),
         position=Place(x=view.position[0], y=view.position[1]) if view.position else None,
         metadata=view.metadata,
     )
 
 
-def machine_reply(view: MachineView, as_of: float, clock: Clock) -> MachineReply:
+def whole(at: float | None) -> float | None:
+    """A foretold moment: nobody knows it better than to the second."""
+    return None if at is None else round(at)
+
+
+def prediction_row(told: Prediction | None) -> PredictionRow | None:
+    """What is foretold."""
+    if told is None:
+        return None
+    return PredictionRow(
+        horizon_seconds=round(told.horizon),
+        probability_free=round(told.probability_free, 3),
+        likely_free=told.likely_free,
+        expected_free_at=whole(told.expected_free_at),
+        interval=told.interval and (round(told.interval[0]), round(told.interval[1])),
+        basis=told.basis,
+    )
+
+
+def machine_reply(
+    view: MachineView, as_of: float, clock: Clock, told: Prediction | None = None
+) -> MachineReply:
     """A machine on its own."""
-    row = msgspec.structs.asdict(machine_row(view))
+    row = msgspec.structs.asdict(machine_row(view, told))
     return MachineReply(**row, as_of=moment(as_of), clock=clock)
 
 
@@ -275,8 +314,10 @@ def bin_row(done: Bin) -> BinRow:
     )
 
 
-def history_reply(gym: str, machine: str, history: History, clock: Clock) -> HistoryReply:
-    """A machine's bins and its usual week."""
+def history_reply(
+    gym: str, machine: str, history: History, clock: Clock, told: Prediction | None = None
+) -> HistoryReply:
+    """A machine's bins, its usual week, and what is foretold."""
     return HistoryReply(
         machine_id=machine,
         gym_id=gym,
@@ -286,6 +327,7 @@ def history_reply(gym: str, machine: str, history: History, clock: Clock) -> His
         timezone=history.timezone,
         bins=[bin_row(done) for done in history.bins],
         patterns=_week(history.patterns),
+        prediction=prediction_row(told),
         clock=clock,
     )
 
@@ -295,12 +337,12 @@ def _week(patterns: Patterns) -> Week:
 
 
 def snapshot_message(
-    snapshot: Snapshot, machines: Iterable[MachineView], as_of: float, clock: Clock
+    snapshot: Snapshot, machines: Iterable[MachineRow], as_of: float, clock: Clock
 ) -> SnapshotMessage:
     """Those `machines` of a snapshot that are followed."""
     return SnapshotMessage(
         id=str(snapshot.cursor),
         as_of=moment(as_of),
-        machines=[machine_row(view) for view in machines],
+        machines=[*machines],
         clock=clock,
     )

@@ -18,15 +18,16 @@ from gateway.core.errors import Fault, InvalidError
 from gateway.core.notices import Target
 
 TAG = "Alerts"
-Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+={0,2}\Z", max_length=200)]
+Point = Annotated[str, Meta(pattern=r"^B[A-Za-z0-9_-]{86}=?\Z")]  # 65 bytes, uncompressed
+Secret = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{22}(==)?\Z")]  # 16 bytes
 PUSH_ID = Parameter("id", Id, "The push subscription's id.", "p8c1d2e3f4a5b6c7d", "path")
 
 
 class PushKeys(Wire, frozen=True):
     """A browser's public key and secret, base64url."""
 
-    p256dh: Base64
-    auth: Base64
+    p256dh: Point
+    auth: Secret
 
 
 class NewPush(Wire, frozen=True, forbid_unknown_fields=True):

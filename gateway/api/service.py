@@ -110,7 +110,8 @@ class ServiceRoutes:
             await self._say(machine, asked.out_of_service)
         view = self._model.machine(self._gym, machine)
         as_of = self._model.branch(self._gym).as_of
-        return _json(machine_reply(view, as_of, clock_of(self._model)), 200)
+        told = self._model.foretell(self._gym, machine)
+        return _json(machine_reply(view, as_of, clock_of(self._model), told), 200)
 
     async def report_wrong(self, request: web.Request) -> web.Response:
         """Noted, with what was shown."""

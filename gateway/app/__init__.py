@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from config.sections import Config, Store
 from gateway.api.health import Health
@@ -23,8 +24,10 @@ from gateway.bus import Bus
 from gateway.clock import SystemClock, boot_id, dated
 from gateway.core.bins import Bins
 from gateway.core.events import Event
+from gateway.core.forecast import Forecast
 from gateway.core.occupancy import HOLD
 from gateway.core.opening import Opening
+from gateway.forecasting import Forecasting
 from gateway.inbox import Inbox
 from gateway.jobs import Batch, schedule
 from gateway.messages import encode_update
@@ -86,6 +89,7 @@ class Gateway:
             self._bus.listen(status.ring)
             self._bus.listen(self._alerts.ringing.ring)
             zone = self._config.branch.timezone
+            self._bus.listen(self._forecasting.ring)
             undo.callback(schedule(zone, self._nightly(), self._each_minute).shutdown)
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -93,6 +97,7 @@ class Gateway:
                     tasks.create_task(self._supervisor.keep("status topics", status.run)),
                     tasks.create_task(self._supervisor.keep("alerts", self._alerts.ringing.run)),
                     tasks.create_task(self._supervisor.keep("deliveries", self._alerts.deliver)),
+                    tasks.create_task(self._supervisor.keep("forecast", self._forecasting.run)),
                     tasks.create_task(self._systemd.feed(self._all_moved)),
                     *self._ports.start(tasks),
                 ]
@@ -104,6 +109,7 @@ class Gateway:
                     task.cancel()
             await self._pipeline.commit()
             await self._alerts.ringing.stop()
+            await self._forecasting.stop()
             await self._recorder.stop()
             await self._serving.credentials.note_use()
 
@@ -163,6 +169,9 @@ class Gateway:
         self._serving = Serving(config, self._writer, self._ledger, clock, self._inbox, self._ports)
         admin = {"sensors": self._show_sensors, "samples": self._show_samples}
         self._metrics = Metrics()
+        forecast = Forecast(ZoneInfo(config.branch.timezone), self._opening.is_open)
+        self._forecasting = Forecasting(forecast, self._model, clock, self._serving.write)
+        self._model.foretell_with(self._forecasting.predict)
         self._alerts = Alerts(
             config,
             self._model,

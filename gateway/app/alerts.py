@@ -10,8 +10,9 @@ from gateway.alerting.targets import Targets
 from gateway.alerting.telling import Telling
 from gateway.api.audience import Audience
 from gateway.app.notify import Channels
-from gateway.core.alerts import Book, Reason
+from gateway.core.alerts import Alert, Book, Reason
 from gateway.core.clock import Clock
+from gateway.core.forecast import Prediction
 from gateway.core.opening import Opening
 from gateway.core.presence import Presence
 from gateway.core.rings import Firing, Patience, Reach, Rings
@@ -38,6 +39,7 @@ class Alerts:
     ) -> None:
         self._clock, self._write, self._channels = clock, write, channels
         self.push_key = channels.public_key
+        self._model, self._gym = model, config.branch.id
         rules, gym = config.alerts, config.branch.id
         topic = f"gyms/{gym}/alerts" if config.notify.mqtt else None
         everywhere = branch_targets(config.notify.webhooks, topic)
@@ -66,6 +68,19 @@ class Alerts:
         """Go on as the ledger says."""
         await self.targets.load()
         await self.ringing.load()
+
+    def foretell(self, alert: Alert) -> Prediction | None:
+        """Of its machine, or of the likeliest of its category."""
+        if alert.machine is not None:
+            return self._foretell(alert.machine)
+        found = [told for m in self._of_category(alert) if (told := self._foretell(m)) is not None]
+        return max(found, key=lambda told: told.probability_free, default=None)
+
+    def _foretell(self, machine: str) -> Prediction | None:
+        return self._model.foretell(self._gym, machine)
+
+    def _of_category(self, alert: Alert) -> list[str]:
+        return [v.machine for v in self._model.snapshot().machines if v.category == alert.category]
 
     async def deliver(self) -> None:
         """Send what is due, for ever."""

@@ -97,8 +97,11 @@ def _keep(folder: Path, pem: bytes) -> bytes:
     """Browsers are bound to this key: it is made once, and readable by us alone."""
     path = folder / "secrets" / VAPID
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(pem)
         file.flush()
         os.fsync(file.fileno())
+    new.rename(path)  # whole, or not there
     return pem

@@ -91,6 +91,7 @@ class Serving:
             desk=alerts.desk,
             targets=alerts.targets,
             push_key=alerts.push_key,
+            foretell=alerts.foretell,
             audience=alerts.audience,
             seen=alerts.seen,
             health=health,

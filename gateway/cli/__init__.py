@@ -7,6 +7,7 @@ import click
 COMMANDS = {  # name → module of this package
     "check": "check",
     "decode": "offline",
+    "forecast": "forecast",
     "keys": "keys",
     "openapi": "openapi",
     "replay": "offline",

@@ -1,9 +1,10 @@
 """Where a push may go: known services alone, and never into the LAN (no SSRF)."""
 
+import re
 import socket
 from collections.abc import Iterable
 from errno import EACCES
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import ThreadedResolver
@@ -17,6 +18,10 @@ KNOWN_SERVICES = (
     "*.notify.windows.com",
 )
 
+_PLAIN = re.compile(r"[!-\[\]-~]+")  # no space, control sign, backslash or letter beyond ASCII
+_UNICAST = IPv6Network("2000::/3")  # what is out of it is no host of the internet
+_NAT64 = IPv6Network("64:ff9b::/96")  # the last 4 bytes are the IPv4 address behind it
+
 
 class RefusedAddressError(OSError):
     """The name leads to where we do not go."""
@@ -24,18 +29,42 @@ class RefusedAddressError(OSError):
 
 def objection(url: str, named: Iterable[str]) -> str | None:
     """What is wrong with a push endpoint; `named` are the operators' hosts beside the known."""
-    parts, allowed = urlsplit(url), (*KNOWN_SERVICES, *named)
+    if not _PLAIN.fullmatch(url):
+        return "is no address: it has signs that must be escaped"
+    allowed = [pattern.lower() for pattern in (*KNOWN_SERVICES, *named)]
     try:
-        host, place = (parts.hostname or "").lower(), f"{parts.hostname}:{parts.port}"
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        return "is no address: its port makes no sense"
-    if place in allowed:
-        return None  # the operators named host and port themselves
-    if parts.scheme != "https" or parts.username is not None or parts.port not in {None, 443}:
-        return "must be an https address of a push service"
-    if not any(_matches(host, pattern.lower()) for pattern in allowed):
+        return "is no address: its host or port makes no sense"
+    if parts.username is None and parts.netloc.lower() in allowed and port is not None:
+        return _objection_to_scheme(parts.scheme, host)  # the operators named host and port
+    if parts.scheme != "https" or parts.username is not None or port is not None:
+        return "must be an https address of a push service, without user and port"
+    if not any(_matches(host, pattern) for pattern in allowed) or _is_private(host):
         return "is not of a push service known here; the operators may add it to push_hosts"
     return None
+
+
+def _objection_to_scheme(scheme: str, host: str) -> str | None:
+    if scheme == "https" or (scheme == "http" and _is_loopback(host)):
+        return None
+    return "must be an https address"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_private(host: str) -> bool:
+    """Of addresses; names are judged when they are looked up."""
+    try:
+        return not is_public(host)
+    except ValueError:
+        return False
 
 
 def _matches(host: str, pattern: str) -> bool:
@@ -47,9 +76,10 @@ def _matches(host: str, pattern: str) -> bool:
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the internet's, and not of a LAN, ours or a tunnel's."""
     found = ip_address(address.partition("%")[0])
-    if found.version == 6:  # noqa: PLR2004  the version
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
-        found = inner or found
+    if isinstance(found, IPv6Address):
+        if found not in _NAT64 and found.ipv4_mapped is None:
+            return found in _UNICAST and found.is_global and not (found.sixtofour or found.teredo)
+        found = IPv4Address(found.packed[-4:])
     return found.is_global and not found.is_multicast
 
 
@@ -59,7 +89,7 @@ class PublicOnly(AbstractResolver):
     def __init__(self, exempt: Iterable[str]) -> None:
         """`exempt` are `host:port` as the operators named them."""
         self._inner = ThreadedResolver()
-        self._exempt = frozenset(exempt)
+        self._exempt = frozenset(place.lower() for place in exempt)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC

@@ -19,7 +19,9 @@ OF_ONE_MEMBER = 1  # one phone's dead subscriptions wait for each other
 ATTEMPTS = 8  # then it is given up
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0  # seconds, doubling, with full jitter
 LOOK_EACH = 1.0  # seconds, while something waits
+LINGER = 10.0  # seconds after a ring in which we look: a phone rings 8 s after the open page
 IDLE = 30.0  # seconds; a ring wakes us
+NOTE_AGAIN = 5.0  # seconds; also before the ledger is asked again after it failed
 
 log = logging.getLogger(__name__)
 
@@ -62,34 +64,53 @@ class Courier:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._hosts: Counter[str] = Counter()
         self._members: Counter[str] = Counter()
-        self._waiting = False
+        self._waiting: list[Delivery] = []  # of the last look; the ledger gives 256 at most
+        self._woken_at = monotonic()
         self.attempts: Counter[tuple[str, str]] = Counter()
         """By channel and what came of it."""
 
     def wake(self) -> None:
-        """Something is due."""
+        """Something is due, or soon will be."""
+        self._woken_at = monotonic()
         self._bell.set()
 
     async def run(self) -> None:
         """For ever; what is under way ends with it, and is due again at the next start."""
         try:
             while True:
-                self._bell.clear()
-                await self._look()
-                await self._sleep()
+                try:
+                    self._bell.clear()
+                    await self._look()
+                    await self._sleep()
+                except Exception:
+                    log.exception("the ledger does not say what is due")
+                    await asyncio.sleep(NOTE_AGAIN)
         finally:
-            for task in self._under_way.values():
+            self._waiting = []
+            tasks = [*self._under_way.values()]
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _look(self) -> None:
+        """Leaves out what is under way when it asks: it may end before the answer is here."""
+        before, self._waiting = {*self._under_way}, []
         found = await self._outbox.due()
-        self._waiting = bool(found)
-        for delivery in found:
+        self._waiting = [delivery for delivery in found if delivery.id not in before]
+        self._fill()
+
+    def _fill(self) -> None:
+        """Start what has room; the others wait for an end or the next look."""
+        waiting, self._waiting = self._waiting, []
+        for delivery in waiting:
             if self._has_room(delivery):
                 self._start(delivery)
+            else:
+                self._waiting.append(delivery)
 
     async def _sleep(self) -> None:
-        busy = self._waiting or bool(self._under_way)
+        lately = monotonic() - self._woken_at < LINGER
+        busy = lately or bool(self._waiting) or bool(self._under_way)
         try:
             async with asyncio.timeout(LOOK_EACH if busy else IDLE):
                 await self._bell.wait()
@@ -98,8 +119,7 @@ class Courier:
 
     def _has_room(self, delivery: Delivery) -> bool:
         return (
-            delivery.id not in self._under_way
-            and len(self._under_way) < MOST
+            len(self._under_way) < MOST
             and self._hosts[host_of(delivery)] < OF_ONE_HOST
             and (not delivery.member or self._members[delivery.member] < OF_ONE_MEMBER)
         )
@@ -115,10 +135,14 @@ class Courier:
         del self._under_way[delivery.id]
         self._hosts -= Counter({host_of(delivery): 1})
         self._members -= Counter({delivery.member: 1})
-        self._bell.set()
+        self._fill()
+        if not self._waiting:
+            self._bell.set()
 
     async def _carry(self, delivery: Delivery) -> None:
         """One attempt, and what is written of it. A bug in one channel is no other's."""
+        if not self._outbox.still_due(delivery):
+            return  # the ledger cancels it when it is asked for what is due
         began = monotonic()
         try:
             outcome = await self._attempt(delivery)
@@ -129,9 +153,22 @@ class Courier:
         if outcome.kind == "retry" and again_in is None:
             outcome = Outcome("permanent", f"given up: {outcome.reason}")
         self.attempts[delivery.target.channel, outcome.kind] += 1
-        await self._outbox.note(delivery, outcome, monotonic() - began, again_in)
+        await self._note(delivery, outcome, monotonic() - began, again_in)
         if again_in is not None:
             asyncio.get_running_loop().call_later(again_in, self._bell.set)
+
+    async def _note(
+        self, delivery: Delivery, outcome: Outcome, latency: float, again_in: float | None
+    ) -> None:
+        """Under way until it is written, or true no longer: else it would be sent once more."""
+        while True:
+            try:
+                return await self._outbox.note(delivery, outcome, latency, again_in)
+            except Exception:
+                log.exception("the ledger does not take what became of a delivery")
+            await asyncio.sleep(NOTE_AGAIN)
+            if not self._outbox.still_due(delivery):
+                return None
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         host, channel = host_of(delivery), self._channels.get(delivery.target.channel)
@@ -139,8 +176,6 @@ class Courier:
             return Outcome("permanent", f"no channel {delivery.target.channel} is configured")
         if rests := self._breaker.rests(host):
             return Outcome("retry", f"{host} keeps failing", rests)
-        if not self._outbox.still_due(delivery):
-            return Outcome("permanent", "over")
         outcome = await channel.send(delivery.notice, delivery.target, delivery.id)
         self._breaker.fared(host, well=outcome.kind != "retry")
         return outcome

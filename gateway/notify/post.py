@@ -1,15 +1,20 @@
 """One HTTP call to the outside: bounded in time and size, no redirects."""
 
+import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import aiohttp
 
 from gateway.core.notices import Outcome
+from gateway.notify.addresses import RefusedAddressError
 
 WITHIN = 10.0  # seconds for one attempt: connect, send, and the head of the reply
+WORDS_WITHIN = 1.0  # seconds for the words of a refusal
+LONGEST = 200  # characters of a reason: what a push service says fits
 LATEST = 3600.0  # seconds: a Retry-After beyond it means never, for a ring
 TRY_AGAIN = frozenset({408, 425, 429})  # beside 5xx
 _TIMEOUT = aiohttp.ClientTimeout(total=WITHIN)
@@ -32,20 +37,37 @@ class Post:
         await self._session.close()
 
     async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        """POST; what came of it. The reply's body is never read."""
+        """POST; what came of it. Of a refusal's body its first words are kept, no more is read."""
         try:
             async with self._session.post(
                 url, data=body, headers=headers, allow_redirects=False
             ) as reply:
                 outcome = outcome_of(reply.status, reply.headers.get("Retry-After"))
+                if outcome.kind in {"permanent", "retry"}:
+                    outcome = replace(
+                        outcome, reason=f"{reply.status} {await _words(reply)}".strip()
+                    )
                 reply.close()
                 return outcome
         except TimeoutError:
             return Outcome("retry", f"no answer within {WITHIN:g} s")
+        except aiohttp.ClientConnectorDNSError as error:
+            refused = isinstance(error.os_error, RefusedAddressError)
+            return Outcome("permanent" if refused else "retry", str(error.os_error)[:LONGEST])
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+            return Outcome("permanent", "no address")
         except (aiohttp.ClientError, OSError) as error:
-            return Outcome("retry", f"{type(error).__name__}: {error}"[:200])
-        except ValueError as error:
-            return Outcome("permanent", f"no address: {error}"[:200])
+            return Outcome("retry", f"{type(error).__name__}: {error}"[:LONGEST])
+
+
+async def _words(reply: aiohttp.ClientResponse) -> str:
+    """Why, as far as the other side says it soon, on one line."""
+    try:
+        async with asyncio.timeout(WORDS_WITHIN):
+            said = await reply.content.read(LONGEST)
+    except (TimeoutError, aiohttp.ClientError):
+        return ""
+    return "".join(sign if sign.isprintable() else " " for sign in said.decode(errors="replace"))
 
 
 def outcome_of(status: int, retry_after: str | None = None) -> Outcome:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from math import ceil
 from urllib.parse import urlsplit
 
 import msgspec
@@ -32,7 +33,7 @@ class WebPush:
 
     async def send(self, notice: Notice, target: Target, delivery: str) -> Outcome:  # noqa: ARG002  a push has no name of ours
         """One attempt."""
-        ttl = int(notice.expires_at - self._wall())
+        ttl = ceil(notice.expires_at - self._wall())  # 0 would mean: now or never
         if ttl <= 0:
             return Outcome("permanent", "expired")
         try:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 
 import msgspec
+from yarl import URL
 
 from gateway.core.notices import Notice, Outcome, Target
 from gateway.core.signatures import Signed, sign
@@ -29,13 +30,14 @@ class Webhook:
             "Idempotency-Key": f"{notice.firing_id}/{delivery}",
         }
         if self._secret is not None:
-            headers |= self._signature(target.address, body)
+            headers |= self._signature(URL(target.address), body)
         outcome = await self._post.send(target.address, body, headers)
         return Outcome("permanent", outcome.reason) if outcome.kind == "gone" else outcome
 
-    def _signature(self, url: str, body: bytes) -> dict[str, str]:
+    def _signature(self, url: URL, body: bytes) -> dict[str, str]:
         assert self._secret is not None
-        asked = Signed("POST", url, {}, body)
+        seen = f"{url.origin()}{url.raw_path_qs}"  # by the receiver: escaped, no fragment
+        asked = Signed("POST", seen, {}, body)
         nonce = secrets.token_urlsafe(16)
         return sign(asked, self._secret, self._key_id, int(self._wall()), nonce)
 

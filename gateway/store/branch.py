@@ -13,6 +13,7 @@ from gateway.core import patterns
 from gateway.core.bins import BIN_SECONDS, Bin, Bins
 from gateway.core.clock import Clock
 from gateway.core.events import Cause, Cursor, Event, Status
+from gateway.core.forecast import HORIZON, Prediction
 from gateway.core.opening import Opening
 from gateway.readmodel import (
     BranchView,
@@ -31,6 +32,10 @@ from gateway.store.patterns import usual_week
 T = TypeVar("T")
 MOST_REPLAYED = 10_000  # events: 1.5 MB of stream; a snapshot of 100 machines is 20 kB
 WEEK_KEPT = 1800.0  # seconds a computed week serves: it is 8 weeks long and moves slowly
+
+
+Foretell = Callable[[str, float], Prediction | None]
+"""(machine, seconds from now) → what is foretold."""
 
 
 class Read(Protocol):
@@ -64,6 +69,16 @@ class Branch:
         self._machines = {machine.id: machine for machine in config.machines}
         self._now: dict[str, Standing | Event] = {m: standings[m] for m in standings}
         self._weeks: dict[str, tuple[float, Patterns]] = {}
+        self._foretell: Foretell = lambda _machine, _horizon: None
+
+    def foretell_with(self, foretell: Foretell) -> None:
+        """Who knows what will be."""
+        self._foretell = foretell
+
+    def foretell(self, gym: str, machine: str, horizon: float = HORIZON) -> Prediction | None:
+        """How likely it is free in a while."""
+        self._must_be_ours(gym)
+        return self._foretell(machine, horizon) if machine in self._machines else None
 
     def apply(self, events: Iterable[Event]) -> None:
         """Take in what was committed."""

@@ -152,6 +152,11 @@ def _alerts(db: Database) -> None:
         db.execute(statement)
 
 
+@ledger(name="0004_forecasts")
+def _forecasts(db: Database) -> None:
+    db.execute("CREATE TABLE forecasts (machine TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT")
+
+
 class DamagedError(OSError):
     """The file is there and makes no sense."""
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gateway.core.bins import BIN_SECONDS, Bin
 from gateway.core.events import Cause, Cursor, Event, Status
+from gateway.core.forecast import HORIZON, Prediction
 from gateway.readmodel import (
     BranchView,
     CategoryView,
@@ -32,6 +33,7 @@ class MemoryModel:
         self.now = NOW
         self.clock_is_right = True
         self.reads = 0
+        self.foretold: dict[str, Prediction] = {}
         self.fault: Exception | None = None
         """Raised by every read that goes to the disk."""
         self.stalled: asyncio.Event | None = None
@@ -71,6 +73,10 @@ class MemoryModel:
         counts = tuple(CategoryView(name, name.title(), self._counts(name)) for name in names)
         zone = "Asia/Hong_Kong"
         return BranchView(GYM, "Central", 22.2819, 114.1582, zone, True, "local", self.now, counts)
+
+    def foretell(self, gym: str, machine: str, horizon: float = HORIZON) -> Prediction | None:
+        assert (gym, horizon) == (GYM, HORIZON)
+        return self.foretold.get(machine)
 
     def category(self, gym: str, category: str) -> tuple[MachineView, ...]:
         self.branch(gym)

@@ -249,6 +249,7 @@ async def serving(
             desk=alerts.desk,
             targets=alerts.targets,
             push_key=alerts.push_key,
+            foretell=alerts.foretell,
             audience=alerts.audience,
             seen=alerts.seen,
             health=lambda: served.health,
