@@ -121,7 +121,7 @@ class Ringing:
             self._cool(alert)
         offset = self._clock.offset
         offers = [replace(offer, due=offer.due - offset) for offer in known.offers]
-        self._rings.resume(statuses, offers)
+        self._rings.resume(statuses, offers, self._clock.monotonic())
         self._open.clear()
         self._of_member.clear()
         for firing, told in known.firings:
@@ -196,7 +196,7 @@ class Ringing:
         if self._rings.next_due() > now:
             return False
         turn = self._rings.turn(Moment(now, wall, self._clock.synchronised, self._reach))
-        if turn.firings:
+        if turn.offers:
             await self._fire(turn)
         await asyncio.sleep(0)  # a long queue is looked through in pieces
         return True

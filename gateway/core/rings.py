@@ -87,7 +87,7 @@ class Turn:
 
     firings: list[Firing] = field(default_factory=list)
     offers: list[Offer] = field(default_factory=list)
-    """Those that `firings` are of, as they stand after it."""
+    """Those that got further and that somebody has been told of, as they stand after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +117,21 @@ class Rings:
         self.suppressed: dict[int, Counter[Reason]] = {}
         """Why alerts did not ring, by their number."""
 
-    def resume(self, statuses: Mapping[str, Status], offers: Iterable[Offer]) -> None:
+    def resume(self, statuses: Mapping[str, Status], offers: Iterable[Offer], now: float) -> None:
         """Go on as an earlier process stood at its cursor."""
         self._status = dict(statuses)
         for offer in offers:
+            offer.due = self._due_still(offer, now)
             if self._status.get(offer.machine) is Status.FREE:
                 self._begin(offer)
             else:
                 self._known[offer.edge] = offer  # its edge lies beyond the cursor
+
+    def _due_still(self, offer: Offer, now: float) -> float:
+        """Whose turn came while nobody was there is not told hours later; no step adds patience."""
+        if offer.due < now - TOO_OLD or offer.due == inf:
+            return inf
+        return min(offer.due, now + self._patience.head_start)
 
     def take(self, event: Event, age: float, now: float) -> tuple[str, int] | None:
         """An event `age` seconds old. Returns the edge that it ends, if somebody was told of it."""
@@ -145,13 +152,17 @@ class Rings:
             self._count(event.machine, Reason.NOT_PROVEN)
         elif not event.live:
             self._count(event.machine, Reason.LATE)
-        elif age > self._patience.settle + TOO_OLD and (event.epoch, event.seq) not in self._known:
+        elif self._too_old(age) and (event.epoch, event.seq) not in self._known:
             self._count(event.machine, Reason.TOO_OLD)
         else:
             due = now + max(0.0, self._patience.settle - max(0.0, age))
             since = event.last_change
             offer = Offer(event.machine, event.epoch, event.seq, since, due)
             self._begin(self._known.pop(offer.edge, offer))
+
+    def _too_old(self, age: float) -> bool:
+        """How old what is dated in the future is, nobody knows: the clock was set back."""
+        return not -TOO_OLD <= age <= self._patience.settle + TOO_OLD
 
     def _begin(self, offer: Offer) -> None:
         self._offers[offer.machine] = offer
@@ -180,9 +191,8 @@ class Rings:
         turn = Turn()
         for offer in [*self._offers.values()]:
             if offer.due <= moment.now and len(turn.firings) < AT_ONCE:
-                before = len(turn.firings)
                 self._go_through(offer, moment, turn)
-                if len(turn.firings) > before:
+                if offer.rung:
                     turn.offers.append(offer)
         return turn
 

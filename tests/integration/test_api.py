@@ -65,6 +65,10 @@ async def test_a_category_lists_its_machines(api: Served) -> None:
         "lastChange": NOW - 40,
         "position": None,
         "metadata": {"maker": "Technogym"},
+        "alertEligible": True,
+        "alertIneligibleReason": None,
+        "likelyFreeIn30m": None,
+        "expectedFreeAt": None,
     }
 
 

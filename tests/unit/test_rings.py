@@ -9,7 +9,7 @@ import pytest
 from gateway.core.alerts import Alert, Book, Reason
 from gateway.core.events import Cause, Cursor, Event, Status
 from gateway.core.quiet_hours import QuietHours
-from gateway.core.rings import Firing, Moment, Patience, Reach, Rings
+from gateway.core.rings import Firing, Moment, Offer, Patience, Reach, Rings
 
 WALL = 1_700_000_000.0  # a Tuesday, 22:13 UTC
 FREE, OCCUPIED, UNKNOWN = Status.FREE, Status.OCCUPIED, Status.UNKNOWN
@@ -244,3 +244,33 @@ def test_the_place_counts_who_came_before_for_the_same_machine() -> None:
     house.wait(2, machine="curl")
     last = house.wait(3)
     assert house.book.place(last) == 2
+
+
+def test_a_start_reads_an_edge_that_had_not_settled_again() -> None:
+    house = House()
+    house.wait(1)
+    house.becomes_free()
+    assert house.rings.oldest_unsettled("e") == house.seq
+    house.after(10.0)
+    assert house.rings.oldest_unsettled("e") is None  # told: its row says how far it got
+
+
+def _begun(seq: int, due: float, judged: int) -> Offer:
+    return Offer("press", "e", seq, WALL, due, judged=judged, rung=1)
+
+
+def test_an_offer_whose_edge_is_read_again_goes_on_where_it_stood() -> None:
+    house = House()
+    house.wait(1)
+    house.wait(2)
+    house.rings.resume({"press": OCCUPIED}, [_begun(1, 40.0, judged=1)], 0.0)
+    house.say(FREE)
+    assert house.after(10.0) == []  # not anew: the first has been told
+    assert house.after(30.0) == ["a2"]
+
+
+def test_an_offer_of_a_machine_that_was_taken_before_the_cursor_rings_nobody() -> None:
+    house = House()
+    house.wait(1)
+    house.rings.resume({"press": OCCUPIED}, [_begun(1, 40.0, judged=0)], 0.0)
+    assert house.after(60.0) == []
