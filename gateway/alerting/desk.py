@@ -167,6 +167,10 @@ class Desk:
             raise UnknownIdError("alert", alert)
         return self._shown(*found)
 
+    async def rung(self, alert: Alert) -> dict[str, list[dict[str, object]]]:
+        """Its `firings` and its `deliveries`, newest first; epoch seconds."""
+        return await self._write(lambda conn: ledger.rung(conn, alert.number))
+
     def _shown(self, alert: Alert, suppressed: dict[str, int]) -> Shown:
         armed = self._book.get(alert.number)
         place = self._book.place(alert) if armed else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from gateway.alerting.ringing import Open, Run
 from gateway.alerting.targets import Targets
 from gateway.alerting.telling import Telling
-from gateway.core.alerts import Reason
+from gateway.core.alerts import Alert, Reason
 from gateway.core.clock import Clock
 from gateway.core.notices import Delivery, Notice, Outcome, Target
 from gateway.core.rings import Firing
@@ -142,6 +142,22 @@ class Outbox:
             place=firing.place,
             url=self._page_of(firing.machine),
             note=alert.note or None,
+        )
+
+    def trial(self, alert: Alert) -> Notice:
+        """What is sent to see whether it arrives."""
+        view, now = self._telling.first_of(alert), self._clock.wall()
+        return Notice(
+            firing_id=f"trial-{alert.id}-{now:.0f}",
+            alert_id=alert.id,
+            machine=view.machine,
+            name=view.name,
+            category=view.category,
+            free_since=now,
+            expires_at=now + self._deliver_within,
+            place=1,
+            url=self._page_of(view.machine),
+            trial=True,
         )
 
 

@@ -73,6 +73,8 @@ class Ringing:
         self._write = write
         self._reach = reach
         self._deliver = deliver
+        self.fired = 0
+        """Rings since the start."""
         self._bell = asyncio.Event()
         self._open: dict[str, Open] = {}
         self._of_member: dict[str, dict[str, Open]] = {}
@@ -217,6 +219,7 @@ class Ringing:
         new = await self._write(work)
         self._rings.suppressed = {}
         self._saved = cursor
+        self.fired += len(new)
         for firing in turn.firings:
             if firing.id in new:
                 self._fired(firing)

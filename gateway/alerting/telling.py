@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.core.alerts import Alert
+from gateway.core.errors import UnknownIdError
 from gateway.core.events import Status
 from gateway.core.rings import Firing
 from gateway.messages import Alternative, encode_alert
@@ -47,6 +49,13 @@ class Telling:
         if known is None or (known.edge, known.at) != (firing.edge, firing.at):
             known = self._scene = self._look(firing)
         return known
+
+    def first_of(self, alert: Alert) -> MachineView:
+        """A machine that it waits for. Raises UnknownIdError: none is left."""
+        for view in self._model.snapshot().machines:
+            if alert.machine == view.machine or alert.category == view.category:
+                return view
+        raise UnknownIdError("machine", alert.machine or alert.category or "")
 
     def _look(self, firing: Firing) -> Scene:
         views = {view.machine: view for view in self._model.snapshot().machines}

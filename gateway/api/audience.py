@@ -44,6 +44,10 @@ class Audience:
         if not self._viewers[member]:
             del self._viewers[member]
 
+    def has_stream(self, member: str) -> bool:
+        """Whether one of the member's streams is open."""
+        return member in self._viewers
+
     def greet(self, viewer: Viewer) -> None:
         """Tell a member what it has not confirmed."""
         if (member := _member_of(viewer)) is not None:

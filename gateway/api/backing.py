@@ -7,6 +7,7 @@ from pathlib import Path
 from config.sections import Config
 from gateway.api.admin import AdminHandler
 from gateway.api.alerts import Desk
+from gateway.api.alerts_local import AllAlerts, Test
 from gateway.api.audience import Audience
 from gateway.api.credentials import Credentials, Write
 from gateway.api.health import Health
@@ -36,6 +37,9 @@ class Backing:
     wall: Callable[[], float]
     desk: Desk
     """Where members subscribe."""
+    everybodys: AllAlerts
+    """For who is local."""
+    test_alert: Test
     targets: Targets
     push_key: Callable[[], str | None]
     """The VAPID public key."""

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from gateway.api.admin import AdminRoutes
 from gateway.api.alerts import AlertRoutes
+from gateway.api.alerts_local import LocalAlertRoutes
 from gateway.api.backing import Backing
 from gateway.api.branches import BranchRoutes
 from gateway.api.connections import ConnectionRoutes
@@ -53,6 +54,13 @@ def beside(backing: Backing) -> list[web.RouteDef]:
     parts = (
         AdminRoutes(backing.admin),
         KeyRoutes(backing.credentials, backing.locksmith),
+        LocalAlertRoutes(
+            backing.everybodys,
+            backing.config.branch.id,
+            backing.foretell,
+            backing.audience.has_stream,
+            backing.test_alert,
+        ),
         PageRoutes(),
         DocsPage(),
     )

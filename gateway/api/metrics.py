@@ -20,6 +20,7 @@ from gateway.core.access import Role
 
 SLOW = 0.2  # seconds: a tenth of what the slowest request of ours may take
 SILENCE = 60.0  # seconds between two lines about the same slow statement
+DELIVERY_BUCKETS = (0.1, 0.5, 2.0, 10.0)  # seconds: an attempt ends after ten
 REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.5, 2.0)  # seconds; few: each is a line for each route
 STATEMENT_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5)  # seconds
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -54,6 +55,11 @@ KNOWN = (
     Known("readers_busy", "Threads that read the database now.", "gauge"),
     Known("readers", "Threads that can.", "gauge"),
     Known("port_up", "1 while the port is up.", "gauge", "port"),
+    Known("alerts", "Alerts that wait to ring.", "gauge"),
+    Known("rings", "Alerts that rang.", "counter"),
+    Known(
+        "silences", "Alerts that did not ring although a machine became free.", "counter", "reason"
+    ),
     Known("bytes_written", "Bytes this process sent to storage.", "counter"),
 )
 
@@ -139,6 +145,13 @@ class Metrics:
             buckets=REQUEST_BUCKETS,
             registry=self.registry,
         )
+        self._attempts = Histogram(
+            "gateway_delivery_seconds",
+            "Attempts to carry a ring out of the house, by what came of them.",
+            ["channel", "outcome"],
+            buckets=DELIVERY_BUCKETS,
+            registry=self.registry,
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def ask(self, **sources: Read) -> None:
@@ -156,6 +169,10 @@ class Metrics:
         found[0].inc()
         if seconds is not None:
             found[1].observe(seconds)
+
+    def attempt(self, channel: str, outcome: str, seconds: float) -> None:
+        """Count an attempt to carry a ring out of the house."""
+        self._attempts.labels(channel, outcome).observe(seconds)
 
     def _new_child(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         named = method if method in METHODS else "other"

@@ -180,13 +180,14 @@ class Gateway:
             self._readers.run,
             self._serving.write,
             Channels(config, clock.wall, self._ports.publish),
+            self._metrics.attempt,
         )
         self._serving.credentials.when_gone(self._alerts.forget_members)
         backing = self._serving.backing(
             self._model, self._bus, self._health, self._metrics, admin, self._alerts
         )
         self._server = Server(backing)
-        self._metrics.ask(**self._sources())
+        self._metrics.ask(**self._sources(), **self._alerts.counts())
         self._writer.timed = self._readers.timed = self._metrics.timings.add
 
     async def _stop_ports(self, stop: asyncio.Event) -> None:

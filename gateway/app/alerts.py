@@ -1,9 +1,11 @@
 """Alerts, composed: who waits, what rings, and where rings go."""
 
+from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
 from config.sections import Config
 from gateway.alerting.desk import Desk
+from gateway.alerting.drill import Drill
 from gateway.alerting.outbox import Outbox, branch_targets
 from gateway.alerting.ringing import Ringing, Run
 from gateway.alerting.targets import Targets
@@ -13,10 +15,11 @@ from gateway.app.notify import Channels
 from gateway.core.alerts import Alert, Book, Reason
 from gateway.core.clock import Clock
 from gateway.core.forecast import Prediction
+from gateway.core.notices import Notice, Outcome, Target
 from gateway.core.opening import Opening
 from gateway.core.presence import Presence
 from gateway.core.rings import Firing, Patience, Reach, Rings
-from gateway.notify.courier import Courier
+from gateway.notify.courier import Courier, Measured
 from gateway.readmodel import ReadModel
 from gateway.store import alerts as ledger
 
@@ -36,8 +39,10 @@ class Alerts:
         read: Run,
         write: Run,
         channels: Channels,
+        measured: Measured,
     ) -> None:
         self._clock, self._write, self._channels = clock, write, channels
+        self._measured = measured
         self.push_key = channels.public_key
         self._model, self._gym = model, config.branch.id
         rules, gym = config.alerts, config.branch.id
@@ -56,13 +61,25 @@ class Alerts:
             rules.deliver_within,
             lambda machine: f"{config.branch.public_url}/m/{machine}",
         )
-        book = Book({view.machine: view.category for view in model.snapshot().machines})
+        self._book = book = Book(
+            {view.machine: view.category for view in model.snapshot().machines}
+        )
         head_start = 0.0 if rules.all_at_once else rules.head_start
         zone = ZoneInfo(config.branch.timezone)
         self._rings = rings = Rings(book, Patience(rules.settle, head_start), zone)
         self.ringing = Ringing(book, rings, model, clock, read, write, self._reach, self.outbox)
         self.audience.greet_with(self._waiting)
         self.desk = Desk(book, self.ringing, model, gym, clock, opening, rules, write)
+        self.drill = Drill(self.outbox, self.targets, self._try_once, self._why_quiet)
+        self._courier: Courier | None = None
+
+    def counts(self) -> dict[str, Callable[[], float | Mapping[str, float]]]:
+        """For the metrics: how many wait, and what became of them since the start."""
+        return {
+            "alerts": lambda: len(self._book),
+            "rings": lambda: self.ringing.fired,
+            "silences": lambda: {why.value: n for why, n in self._rings.silenced.items()},
+        }
 
     async def load(self) -> None:
         """Go on as the ledger says."""
@@ -84,12 +101,20 @@ class Alerts:
 
     async def deliver(self) -> None:
         """Send what is due, for ever."""
-        courier = Courier(self._channels.open(), self.outbox)
+        courier = self._courier = Courier(
+            self._channels.open(), self.outbox, measured=self._measured
+        )
         self.outbox.connect(self.ringing.open, self._why_silent, courier.wake)
         try:
             await courier.run()
         finally:
+            self._courier = None
             await self._channels.close()
+
+    async def _try_once(self, notice: Notice, target: Target) -> Outcome:
+        if self._courier is None:
+            return Outcome("retry", "deliveries are about to start; try again")
+        return await self._courier.try_once(notice, target)
 
     def forget_members(self, members: list[str]) -> None:
         """They are gone."""
@@ -112,8 +137,11 @@ class Alerts:
         return Reach.CHANNEL if near or self.targets.work(member) else Reach.NOT
 
     def _why_silent(self, firing: Firing) -> Reason | None:
+        return self._why_quiet(firing.alert)
+
+    def _why_quiet(self, alert: Alert) -> Reason | None:
         clock = self._clock
-        return self._rings.why_silent(firing.alert, clock.wall(), synchronised=clock.synchronised)
+        return self._rings.why_silent(alert, clock.wall(), synchronised=clock.synchronised)
 
     def _waiting(self, member: str) -> list[bytes]:
         return [self._telling.message(firing) for firing in self.ringing.unconfirmed(member)]

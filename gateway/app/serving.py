@@ -89,6 +89,8 @@ class Serving:
             say=self._say,
             wall=self._clock.wall,
             desk=alerts.desk,
+            everybodys=alerts.desk,
+            test_alert=alerts.drill.test,
             targets=alerts.targets,
             push_key=alerts.push_key,
             foretell=alerts.foretell,

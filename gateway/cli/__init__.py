@@ -5,6 +5,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {  # name → module of this package
+    "alerts": "alerts",
     "check": "check",
     "decode": "offline",
     "forecast": "forecast",

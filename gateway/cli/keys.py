@@ -44,6 +44,7 @@ def keys() -> None:
       gateway keys create --role kiosk --name "Screen at the entrance"
       gateway keys create --role sensor --topics zigbee2mqtt/leg-press-01
       gateway keys revoke k41d2f3a09b7c
+      gateway keys audit
     """
 
 
@@ -117,6 +118,30 @@ def revoke(path: Path, key: str, *, as_json: bool) -> None:
     """
     row = ask_or_exit(path, f"/admin/keys/{quote(key)}", "DELETE")
     click.echo(json.dumps(row) if as_json else f"{row['id']} ({row['role']}) is revoked")
+
+
+@keys.command()
+@CONFIG
+@JSON_LINES
+@click.option(
+    "--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="Entries at most."
+)
+def audit(path: Path, limit: int, *, as_json: bool) -> None:
+    """Show who changed what, the newest last.
+
+    \b
+    Examples:
+      gateway keys audit
+      gateway keys audit --limit 500 --json | jq 'select(.what == "key created")'
+    """
+    entries = ask_or_exit(path, "/admin/audit")["entries"][:limit]
+    for entry in reversed(entries):
+        click.echo(json.dumps(entry) if as_json else _entry(entry))
+
+
+def _entry(entry: Row) -> str:
+    words = (_day(entry["at"]), entry["who"], entry["what"], entry["target"], entry["detail"])
+    return "  ".join(word for word in words if word)
 
 
 def _lines(made: Row) -> list[tuple[str, str]]:

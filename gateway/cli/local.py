@@ -29,12 +29,21 @@ class RefusedError(Exception):
     """The gateway answers that it will not; the text says why."""
 
 
-async def ask(config: Path, target: str, method: str = "GET", body: object = None) -> Any:
-    """What `target` says, as JSON; `body` goes as JSON. Raises NotRunningError, RefusedError."""
+async def ask(
+    config: Path,
+    target: str,
+    method: str = "GET",
+    body: object = None,
+    patience: float = PATIENCE,
+) -> Any:
+    """What `target` says, as JSON; `body` goes as JSON; `patience` in seconds.
+
+    Raises NotRunningError, RefusedError.
+    """
     import aiohttp  # noqa: PLC0415  only when there is someone to ask
 
     path = socket_of(config)
-    timeout = aiohttp.ClientTimeout(total=PATIENCE)
+    timeout = aiohttp.ClientTimeout(total=patience)
     try:
         async with (
             aiohttp.ClientSession(
@@ -57,10 +66,16 @@ async def ask(config: Path, target: str, method: str = "GET", body: object = Non
     return said
 
 
-def ask_or_exit(config: Path, target: str, method: str = "GET", body: object = None) -> Any:
+def ask_or_exit(
+    config: Path,
+    target: str,
+    method: str = "GET",
+    body: object = None,
+    patience: float = PATIENCE,
+) -> Any:
     """As `ask`; says on stderr what went wrong, and exits 1."""
     try:
-        return asyncio.run(ask(config, target, method, body))
+        return asyncio.run(ask(config, target, method, body, patience))
     except (NotRunningError, RefusedError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)

@@ -23,6 +23,8 @@ class Notice:
     url: str
     """The machine's page, built from `public_url`."""
     note: str | None = None
+    trial: bool = False
+    """Nothing is free: somebody tries whether this way works."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,9 @@ class Rings:
         ] = {}  # begun by an earlier process, to be read again
         self._cooling: dict[int, float] = {}  # alert → monotonic seconds until which
         self.suppressed: dict[int, Counter[Reason]] = {}
-        """Why alerts did not ring, by their number."""
+        """Why alerts did not ring, by their number; whoever stores it begins anew."""
+        self.silenced: Counter[Reason] = Counter()
+        """The same of all alerts, since the start."""
 
     def resume(self, statuses: Mapping[str, Status], offers: Iterable[Offer], now: float) -> None:
         """Go on as an earlier process stood at its cursor."""
@@ -264,3 +266,4 @@ class Rings:
 
     def _note(self, alert: Alert, why: Reason) -> None:
         self.suppressed.setdefault(alert.number, Counter())[why] += 1
+        self.silenced[why] += 1

@@ -19,6 +19,10 @@ class Breaker:
         _, until = self._failures.get(host, (0, 0.0))
         return max(0.0, until - self._monotonic())
 
+    def forget(self, host: str) -> None:
+        """Somebody has mended it, or wants to know."""
+        self._failures.pop(host, None)
+
     def fared(self, host: str, *, well: bool) -> None:
         """How an attempt ended."""
         if well:

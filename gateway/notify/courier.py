@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from gateway.core.notices import Delivery, Outcome
+from gateway.core.notices import Delivery, Notice, Outcome, Target
 from gateway.notify.breaker import Breaker
 from gateway.notify.channel import Channel
 
@@ -44,6 +44,9 @@ class Outbox(Protocol):
 Jitter = Callable[[float], float]
 """A longest pause → the pause."""
 
+Measured = Callable[[str, str, float], None]
+"""Hears of every attempt: channel, what came of it, seconds."""
+
 
 def full_jitter(longest: float) -> float:
     """Anything up to it, and not at once."""
@@ -54,11 +57,16 @@ class Courier:
     """Holds only what is under way."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], outbox: Outbox, jitter: Jitter = full_jitter
+        self,
+        channels: Mapping[str, Channel],
+        outbox: Outbox,
+        jitter: Jitter = full_jitter,
+        measured: Measured = lambda _channel, _kind, _latency: None,
     ) -> None:
         self._channels = channels
         self._outbox = outbox
         self._jitter = jitter
+        self._measured = measured
         self._breaker = Breaker(monotonic)
         self._bell = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -66,13 +74,17 @@ class Courier:
         self._members: Counter[str] = Counter()
         self._waiting: list[Delivery] = []  # of the last look; the ledger gives 256 at most
         self._woken_at = monotonic()
-        self.attempts: Counter[tuple[str, str]] = Counter()
-        """By channel and what came of it."""
 
     def wake(self) -> None:
         """Something is due, or soon will be."""
         self._woken_at = monotonic()
         self._bell.set()
+
+    async def try_once(self, notice: Notice, target: Target) -> Outcome:
+        """One attempt now, beside the queue, although the host may have failed before."""
+        trial = Delivery(notice.firing_id, "", notice, target, 0)
+        self._breaker.forget(host_of(trial))
+        return await self._attempt(trial)
 
     async def run(self) -> None:
         """For ever; what is under way ends with it, and is due again at the next start."""
@@ -152,8 +164,9 @@ class Courier:
         again_in = self._again_in(delivery, outcome)
         if outcome.kind == "retry" and again_in is None:
             outcome = Outcome("permanent", f"given up: {outcome.reason}")
-        self.attempts[delivery.target.channel, outcome.kind] += 1
-        await self._note(delivery, outcome, monotonic() - began, again_in)
+        latency = monotonic() - began
+        self._measured(delivery.target.channel, outcome.kind, latency)
+        await self._note(delivery, outcome, latency, again_in)
         if again_in is not None:
             asyncio.get_running_loop().call_later(again_in, self._bell.set)
 

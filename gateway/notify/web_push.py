@@ -78,6 +78,7 @@ def payload(notice: Notice) -> bytes:
             "alertId": notice.alert_id,
             "firingId": notice.firing_id,
             "expiresAt": notice.expires_at,
+            "trial": notice.trial,
         }
     )
 

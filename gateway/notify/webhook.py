@@ -46,7 +46,7 @@ def payload(notice: Notice) -> bytes:
     """A ring without a word of whom it is for."""
     return msgspec.json.encode(
         {
-            "type": "alert",
+            "type": "trial" if notice.trial else "alert",
             "firingId": notice.firing_id,
             "alertId": notice.alert_id,
             "machineId": notice.machine,

@@ -102,6 +102,30 @@ def find(conn: sqlite3.Connection, alert: str) -> tuple[Alert, dict[str, int]] |
     return None if row is None else (_alert(row), json.loads(row[-1]))
 
 
+def rung(conn: sqlite3.Connection, number: int) -> dict[str, list[dict[str, object]]]:
+    """Of the alert of that number: `firings`, and `deliveries` beyond streams; newest first."""
+    return {
+        "firings": _named(
+            conn,
+            "id, machine, place, at, delivered, seen, over, reason FROM firings WHERE alert = ?"
+            " ORDER BY at DESC",
+            number,
+        ),
+        "deliveries": _named(
+            conn,
+            "firing, channel, target, attempts, due, ended, outcome, reason, latency"
+            " FROM deliveries WHERE alert = ? ORDER BY number DESC",
+            number,
+        ),
+    }
+
+
+def _named(conn: sqlite3.Connection, query: str, number: int) -> list[dict[str, object]]:
+    rows = conn.execute(f"SELECT {query} LIMIT {SHOWN}", [number])
+    names = [column[0] for column in rows.description]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
 # --- ringing ------------------------------------------------------------------------------------
 
 

@@ -234,7 +234,8 @@ async def serving(
     credentials = Credentials(people.read(ledger), write, wall, tell_the_broker)
     opening = Opening(None, (), config.branch.timezone)
     channels = Channels(config, wall, lambda _topic, _payload: False)
-    alerts = Alerts(config, model, wall, opening, nothing_stored, write, channels)
+    metrics = Metrics()
+    alerts = Alerts(config, model, wall, opening, nothing_stored, write, channels, metrics.attempt)
     credentials.when_gone(alerts.forget_members)
     server = Server(
         Backing(
@@ -247,13 +248,15 @@ async def serving(
             say=say,
             wall=wall,
             desk=alerts.desk,
+            everybodys=alerts.desk,
+            test_alert=alerts.drill.test,
             targets=alerts.targets,
             push_key=alerts.push_key,
             foretell=alerts.foretell,
             audience=alerts.audience,
             seen=alerts.seen,
             health=lambda: served.health,
-            metrics=Metrics(),
+            metrics=metrics,
             admin={"sensors": lambda query: {"sensors": [], **query}},
             socket_path=folder / "gateway.sock",
         )
@@ -265,6 +268,7 @@ async def serving(
         )
         bus.listen(alerts.ringing.ring)
         await alerts.load()
+        metrics.ask(**alerts.counts())
         parts = [asyncio.create_task(part()) for part in (alerts.ringing.run, alerts.deliver)]
         await server.start()
         try:

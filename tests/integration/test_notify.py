@@ -94,6 +94,18 @@ def browser(endpoint: str) -> tuple[dict[str, Any], Callable[[bytes], Any]]:
     return {"endpoint": endpoint, "expirationTime": None, "keys": keys}, read
 
 
+async def test_attempts_and_rings_are_measured() -> None:
+    async with receiving((503, {})) as service, gateway(webhooks=(service.url,)) as api:
+        await subscribe(api, await member(api))
+        api.publish("leg-press-01")
+        await settled(lambda: service.heard)
+        await settled(lambda: any(kind == "retry" for kind, *_ in outcomes(api)))
+        key = await api.key("metrics")
+        lines = await (await api.get("/metrics", Authorization=f"Bearer {key}")).text()
+    assert 'gateway_delivery_seconds_count{channel="webhook",outcome="retry"} 1.0' in lines
+    assert "gateway_rings_total 1.0" in lines
+
+
 def outcomes(api: Served) -> list[tuple[str, int, str, bool]]:
     rows = api.ledger.execute(
         "SELECT outcome, attempts, reason, due IS NULL FROM deliveries ORDER BY number"
