@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from gateway.core.clock import Clock
@@ -33,8 +34,17 @@ class Write(Protocol):
 class Forecasting:
     """One task: it learns each event once, in order, and only with a clock that can be trusted."""
 
-    def __init__(self, forecast: Forecast, model: ReadModel, clock: Clock, write: Write) -> None:
+    def __init__(
+        self,
+        forecast: Forecast,
+        model: ReadModel,
+        clock: Clock,
+        write: Write,
+        replaces: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`replaces`: machine → the one of the past that it stands in for."""
         self._forecast = forecast
+        self._replaces = replaces
         self._model = model
         self._clock = clock
         self._write = write
@@ -86,6 +96,8 @@ class Forecasting:
         except (ValueError, IndexError) as error:
             log.warning("the forecast begins anew (%s)", error)
             cursor = None
+        for machine, older in self._replaces.items():
+            self._forecast.inherit(machine, older)
         self._cursor = cursor or Cursor("", 0)
 
     async def _catch_up(self) -> None:
@@ -94,7 +106,7 @@ class Forecasting:
             known = self._cursor if self._cursor and self._cursor.epoch else None
             page = await self._model.page(known, PAGE)
             for event in page.events:
-                self._forecast.learn(event.machine, event.status, event.last_change)
+                self._learn(event)
                 self._forget(event.machine)
             self._cursor = page.cursor
             newest = self._model.snapshot().cursor
@@ -105,6 +117,12 @@ class Forecasting:
             await self._save(self._cursor)
             self._saved_at = now
 
+    def _learn(self, event: Event) -> None:
+        if event.synchronised:
+            self._forecast.learn(event.machine, event.status, event.last_change)
+        else:
+            self._forecast.lose(event.machine)
+
     def _forget(self, machine: str) -> None:
         """What was foretold of it is not so any more."""
         for key in [key for key in self._kept if key[0] == machine]:
@@ -113,6 +131,7 @@ class Forecasting:
     async def _save(self, cursor: Cursor) -> None:
         if not cursor.epoch:
             return
+        self._forecast.keep_only([view.machine for view in self._model.snapshot().machines])
         rows = saved(self._forecast)
         await self._write(lambda conn: table.save(conn, cursor, rows))
 

@@ -81,7 +81,7 @@ class Desk:
             machine=wish.machine,
             category=wish.category,
             quiet=wish.quiet,
-            expires=self._expiry(wish.expires),
+            expires=self._expiry(wish.expires, wish.lasts),
             repeat=wish.repeat,
             cooldown=self._rules.cooldown if wish.cooldown is None else wish.cooldown,
             note=wish.note,
@@ -89,11 +89,15 @@ class Desk:
             since=cursor,
         )
 
-    def _expiry(self, asked: float | None) -> float:
+    def _expiry(self, asked: float | None, lasts: float | None) -> float:
         """By default the closing time; an hour that is set for nobody is no help."""
         now = self._clock.wall()
+        if lasts is not None:
+            return now + lasts
         if asked is None:
             return self._opening.closes_at(now) or now + LASTS
+        if not self._clock.synchronised:
+            raise ConflictError("We do not know yet what time it is; say expiresIn instead.")
         if asked <= now:
             raise InvalidError([Fault("/expiresAt", "lies in the past")])
         if asked > now + LONGEST:
@@ -183,8 +187,9 @@ class Desk:
         shown = await self.show(member, alert)
         if shown.alert.state is not State.ARMED:
             raise ConflictError(f"This alert is {shown.alert.state}; make a new one.")
-        if "expires" in changes:
-            changes["expires"] = self._expiry(changes["expires"])  # type: ignore[arg-type]
+        asked, lasts = changes.get("expires"), changes.pop("lasts", None)
+        if asked is not None or lasts is not None:
+            changes["expires"] = self._expiry(asked, lasts)  # type: ignore[arg-type]  # the body's
         changed = replace(shown.alert, **changes)  # type: ignore[arg-type]  # checked by the body
         await self._write(lambda conn: ledger.set_terms(conn, changed))
         if (armed := self._book.get(changed.number)) is not None:  # it may have rung meanwhile

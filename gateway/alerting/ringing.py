@@ -82,10 +82,16 @@ class Ringing:
         self._cursor = self._saved = Cursor("", 0)
         self._kept_up = 0.0
         self._faulty = False
+        self._began = clock.wall()
         self._stepped = 0.0
 
     def ring(self, _events: Sequence[Event] = ()) -> None:
         """There is something new to look at."""
+        self._bell.set()
+
+    def redate(self, seconds: float) -> None:
+        """The clock has become known: what it dated since we began was wrong by so much."""
+        self._stepped += seconds
         self._bell.set()
 
     async def run(self) -> None:
@@ -95,6 +101,7 @@ class Ringing:
         self._faulty = True
         while True:
             self._bell.clear()
+            await self._put_right()
             await self._read_on()
             while await self._take_a_turn():
                 pass
@@ -141,6 +148,18 @@ class Ringing:
             if alert.machine not in machines and alert.category not in categories
         ]
         await self.end(orphans, State.ENDED, "it was removed from the branch")
+
+    async def _put_right(self) -> None:
+        seconds, self._stepped = self._stepped, 0.0
+        if not seconds:
+            return
+        since, upto = self._began, self._clock.wall() - seconds
+        for alert in self._book:
+            self._book.put(alert.redated(seconds, since, upto))
+        for one in self._open.values():
+            one.firing = one.firing.redated(seconds, since, upto)
+        self._rings.redate(seconds, since, upto)
+        await self._write(lambda conn: ledger.redate(conn, seconds, since, upto))
 
     def _cool(self, alert: Alert) -> None:
         """What is left of its cooldown; a clock that was set back does not make it longer."""

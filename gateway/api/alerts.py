@@ -176,13 +176,11 @@ class AlertRoutes:
         self,
         desk: Desk,
         gym: str,
-        wall: Callable[[], float],
         foretell: Callable[[Alert], Prediction | None],
     ) -> None:
         self._desk = desk
         self._foretell = foretell
         self._gym = gym
-        self._wall = wall
 
     def operations(self) -> list[Operation]:
         """What is served here."""
@@ -324,8 +322,9 @@ class AlertRoutes:
         return Wish(
             machine=asked.machine_id,
             category=asked.category,
-            quiet=changes.get("quiet", self._desk.quiet),  # type: ignore[arg-type]  # one mapping
-            expires=changes.get("expires"),  # type: ignore[arg-type]  # for all kinds of values
+            quiet=changes.get("quiet", self._desk.quiet),  # type: ignore[arg-type]  # its own or none
+            expires=asked.expires_at,
+            lasts=asked.expires_in,
             repeat=bool(asked.repeat),
             cooldown=asked.cooldown,
             note=asked.note or "",
@@ -347,7 +346,7 @@ class AlertRoutes:
         elif asked.expires_at is not None:
             changes["expires"] = asked.expires_at
         elif asked.expires_in is not None:
-            changes["expires"] = self._wall() + asked.expires_in
+            changes["lasts"] = asked.expires_in
         if faults:
             raise InvalidError(faults)
         return changes

@@ -37,7 +37,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         service,
         StreamRoutes(model, hub),
         SocketRoutes(model, hub, backing.config.http.cors_origins),
-        AlertRoutes(backing.desk, gym, backing.wall, backing.foretell),
+        AlertRoutes(backing.desk, gym, backing.foretell),
         PushRoutes(backing.targets, backing.push_key),
         MemberRoutes(backing.credentials, backing.config),
         EventRoutes(model),

@@ -170,7 +170,13 @@ class Gateway:
         admin = {"sensors": self._show_sensors, "samples": self._show_samples}
         self._metrics = Metrics()
         forecast = Forecast(ZoneInfo(config.branch.timezone), self._opening.is_open)
-        self._forecasting = Forecasting(forecast, self._model, clock, self._serving.write)
+        self._forecasting = Forecasting(
+            forecast,
+            self._model,
+            clock,
+            self._serving.write,
+            {m.id: m.replaces for m in config.machines if m.replaces},
+        )
         self._model.foretell_with(self._forecasting.predict)
         self._alerts = Alerts(
             config,
@@ -226,6 +232,7 @@ class Gateway:
     def _redated(self) -> None:
         """Times that were shown are other ones now: memory follows, streams begin anew."""
         self._model.redate(self._clock.stepped)
+        self._alerts.ringing.redate(self._clock.stepped)
         self._server.reset_streams("clock")
 
     def _message(self, machine: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from heapq import merge
 
@@ -63,6 +63,16 @@ class Alert:
         """What it waits for, as one word."""
         return f"machine:{self.machine}" if self.machine else f"category:{self.category}"
 
+    def redated(self, seconds: float, since: float, upto: float) -> "Alert":
+        """As the clock says it that was wrong by so much, from `since` to `upto`."""
+        fired = self.fired
+        if fired is not None and since <= fired <= upto:
+            fired += seconds
+        if not since <= self.created <= upto:
+            return replace(self, fired=fired)
+        created, expires = self.created + seconds, self.expires + seconds
+        return replace(self, fired=fired, created=created, expires=expires)
+
     def before(self, epoch: str, seq: int) -> bool:
         """Whether it was made before that event; an older numbering came before this one."""
         return self.since.epoch != epoch or self.since.seq < seq
@@ -77,6 +87,8 @@ class Wish:
     quiet: QuietHours | None
     expires: float | None
     """Epoch seconds."""
+    lasts: float | None
+    """Seconds from now, instead."""
     repeat: bool
     cooldown: float | None
     note: str

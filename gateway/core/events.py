@@ -77,6 +77,8 @@ class Event:
     last_change: float
     live: bool
     sensor_seq: int | None
+    synchronised: bool = True
+    """The clock that dated it was right, or it has been dated anew since."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

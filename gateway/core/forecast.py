@@ -5,7 +5,7 @@ hour usually. A logistic regression with shipped coefficients weighs the answers
 found: docs/forecast.md). What a branch learns is its own answers. Seconds are epoch seconds.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from itertools import pairwise
@@ -135,6 +135,18 @@ class Forecast:
         self._pasts[machine] = past
         self._busy += past.status is Status.OCCUPIED
 
+    def inherit(self, machine: str, older: str) -> None:
+        """It stands where another stood: the habits of its users are the same."""
+        if machine not in self._pasts and older in self._pasts:
+            self.lose(older)
+            self._pasts[machine] = self._pasts.pop(older)
+
+    def keep_only(self, machines: Collection[str]) -> None:
+        """Forget machines that are no more."""
+        for gone in [name for name in self._pasts if name not in machines]:
+            self.lose(gone)
+            del self._pasts[gone]
+
     # --- learning -----------------------------------------------------------------------------
 
     def learn(self, machine: str, status: Status, at: float) -> None:
@@ -150,6 +162,13 @@ class Forecast:
         past.whole = past.status.observed and status.observed
         self._busy += (status is Status.OCCUPIED) - (past.status is Status.OCCUPIED)
         past.status, past.since, past.learned = status, at, max(at, past.learned)
+
+    def lose(self, machine: str) -> None:
+        """It changed, nobody knows when: its clock was never right."""
+        past = self._pasts.get(machine)
+        if past is not None:
+            self._busy -= past.status is Status.OCCUPIED
+            past.status, past.whole = Status.UNKNOWN, False
 
     def _lasted(self, past: Past, at: float) -> None:
         weight, busy = self._weight(at), past.status is Status.OCCUPIED

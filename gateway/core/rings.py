@@ -5,7 +5,7 @@ Monotonic seconds are called `now`, epoch seconds `wall`.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from enum import IntEnum
 from math import inf
@@ -75,6 +75,14 @@ class Firing:
         """The event it rings for."""
         return self.epoch, self.seq
 
+    def redated(self, seconds: float, since: float, upto: float) -> "Firing":
+        """As the clock says it that was wrong by so much, from `since` to `upto`."""
+        alert = self.alert.redated(seconds, since, upto)
+        if not since <= self.at <= upto:
+            return replace(self, alert=alert)
+        at, free_since = self.at + seconds, self.free_since + seconds
+        return replace(self, alert=alert, at=at, free_since=free_since)
+
     @property
     def id(self) -> str:
         """What makes it idempotent."""
@@ -122,6 +130,8 @@ class Rings:
     def resume(self, statuses: Mapping[str, Status], offers: Iterable[Offer], now: float) -> None:
         """Go on as an earlier process stood at its cursor."""
         self._status = dict(statuses)
+        for kept in (self._free, self._offers, self._known):
+            kept.clear()
         for offer in offers:
             offer.due = self._due_still(offer, now)
             if self._status.get(offer.machine) is Status.FREE:
@@ -134,6 +144,12 @@ class Rings:
         if offer.due < now - TOO_OLD or offer.due == inf:
             return inf
         return min(offer.due, now + self._patience.head_start)
+
+    def redate(self, seconds: float, since: float, upto: float) -> None:
+        """The clock was wrong by so much, from `since` to `upto`."""
+        for offer in (*self._offers.values(), *self._known.values()):
+            if since <= offer.free_since <= upto:
+                offer.free_since += seconds
 
     def take(self, event: Event, age: float, now: float) -> tuple[str, int] | None:
         """An event `age` seconds old. Returns the edge that it ends, if somebody was told of it."""

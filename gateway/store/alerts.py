@@ -132,9 +132,9 @@ def _named(conn: sqlite3.Connection, query: str, number: int) -> list[dict[str, 
 def fire(conn: sqlite3.Connection, firings: Sequence[Firing], offers: Sequence[Offer]) -> set[str]:
     """Write what rings, and how far each offer has got (`due` in epoch seconds).
 
-    Returns the ids of those that were not written before.
+    Returns the ids of those that were not written before and whose alert is armed.
     """
-    new = [firing for firing in firings if not _is_written(conn, firing.id)]
+    new = [firing for firing in firings if _may_ring(conn, firing)]
     conn.executemany(
         "INSERT INTO firings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
         [_firing_values(firing) for firing in new],
@@ -213,18 +213,21 @@ def save_cursor(
         tally(conn, {f"suppressed.{reason}": count for reason, count in reasons.items()})
 
 
-def redate(conn: sqlite3.Connection, seconds: float, since: float) -> None:
-    """Rows written since then (epoch seconds of the wrong clock) were dated wrong by so much."""
-    for table, columns in (
-        ("alerts", ("created", "expires", "fired", "ended")),
-        ("firings", ("at", "free_since", "delivered", "seen", "over")),
-        ("offers", ("free_since", "due")),
-        ("deliveries", ("due", "ended")),
+def redate(conn: sqlite3.Connection, seconds: float, since: float, upto: float) -> None:
+    """What was dated from `since` to `upto` (by the clock that was wrong) was wrong by so much.
+
+    Times ahead, such as an expiry, are as wrong as what they were reckoned from.
+    """
+    for table, ahead, of, columns in (
+        ("deliveries", "due", "(SELECT at FROM firings WHERE id = firing)", ("ended",)),
+        ("alerts", "expires", "created", ("created", "fired", "ended")),
+        ("offers", "due", "free_since", ("free_since",)),
+        ("firings", "free_since", "at", ("at", "delivered", "seen", "over")),
     ):
-        for column in columns:
+        for column, judged in ((ahead, of), *((column, column) for column in columns)):
             conn.execute(
-                f"UPDATE {table} SET {column} = {column} + ? WHERE {column} >= ?",  # noqa: S608
-                [seconds, since],
+                f"UPDATE {table} SET {column} = {column} + ? WHERE {judged} BETWEEN ? AND ?",  # noqa: S608
+                [seconds, since, upto],
             )
 
 
@@ -282,8 +285,14 @@ def drop_old(conn: sqlite3.Connection, before: float, most: int) -> int:
 # --- rows ---------------------------------------------------------------------------------------
 
 
-def _is_written(conn: sqlite3.Connection, firing: str) -> bool:
-    return conn.execute("SELECT 1 FROM firings WHERE id = ?", [firing]).fetchone() is not None
+def _may_ring(conn: sqlite3.Connection, firing: Firing) -> bool:
+    number, name = firing.alert.number, firing.id
+    found = conn.execute(
+        "SELECT 1 FROM alerts WHERE number = ? AND state = 'armed'"
+        " AND NOT EXISTS (SELECT 1 FROM firings WHERE id = ?)",
+        [number, name],
+    )
+    return found.fetchone() is not None
 
 
 def _open_firings(conn: sqlite3.Connection) -> list[tuple[Firing, bool]]:

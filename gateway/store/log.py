@@ -17,7 +17,7 @@ INSERT = f"INSERT INTO events VALUES {ROW}"  # noqa: S608  a constant
 INSERT_MANY = INSERT + f", {ROW}" * (AT_ONCE - 1)
 SELECT = """
     SELECT seq, epochs.epoch, machines.machine, status, cause, timestamp, last_change, live,
-           sensor_seq
+           sensor_seq, synchronised
     FROM events JOIN machines ON machines.number = events.machine
     JOIN epochs ON epochs.number = events.epoch
 """
@@ -89,6 +89,7 @@ class Log:
                     dated.last_change,
                     change.live,
                     change.sensor_seq,
+                    dated.synchronised,
                 )
             )
         self._insert(rows)
@@ -177,7 +178,7 @@ def purge(conn: sqlite3.Connection, before: float) -> int:
 
 def _event(row: Any) -> Event:
     """A row of SELECT; sqlite3 types its rows as Any."""
-    seq, epoch, machine, status, cause, timestamp, last_change, live, sensor_seq = row
+    seq, epoch, machine, status, cause, timestamp, last_change, live, sensor_seq, right = row
     return Event(
         seq,
         epoch,
@@ -188,6 +189,7 @@ def _event(row: Any) -> Event:
         last_change,
         bool(live),
         sensor_seq,
+        bool(right),
     )
 
 

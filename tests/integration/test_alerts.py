@@ -298,3 +298,41 @@ async def test_many_at_once_ring_all_at_once() -> None:
             api.publish("leg-press-01")
             assert (await rung(one))["place"] == 1
             assert (await rung(other))["place"] == 20
+
+
+async def test_what_was_dated_before_time_was_known_is_put_right(api: Served) -> None:
+    who, days = await member(api), 5 * 86_400.0
+    api.wall.synchronised = False
+    before = await subscribe(api, who, **PRESS, expiresIn=3600)
+    api.wall.now, api.wall.synchronised = time.time() + days, True
+    api.alerts.ringing.redate(days)
+    after = await subscribe(api, who, machineId="leg-press-02", expiresIn=3600)
+    await settled(
+        lambda: api.ledger.execute("SELECT min(created) FROM alerts").fetchone()[0] > days
+    )
+    put_right = await show(api, who, before["alertId"])
+    assert put_right["expiresAt"] == before["expiresAt"] + days
+    assert (await show(api, who, after["alertId"]))["expiresAt"] == after["expiresAt"]
+    assert sorted(a.expires for a in api.alerts.desk._book) == pytest.approx(
+        [put_right["expiresAt"], after["expiresAt"]], abs=0.01
+    )
+
+
+async def test_until_time_is_known_an_hour_of_the_clock_says_nothing(api: Served) -> None:
+    who = await member(api)
+    api.wall.synchronised = False
+    refused = await subscribe(api, who, 409, **PRESS, expiresAt=time.time() + 3600)
+    assert "expiresIn" in refused["detail"]
+    await subscribe(api, who, **PRESS, expiresIn=3600)
+
+
+async def test_an_alert_that_the_ledger_knows_as_ended_does_not_ring(api: Served) -> None:
+    who = await member(api)
+    alert = await subscribe(api, who)
+    api.ledger.execute("UPDATE alerts SET state = 'cancelled'")  # and memory does not know
+    async with api.stream(Authorization=who) as stream:
+        api.publish("leg-press-01")
+        api.publish("bench-01")
+        events = [(await stream.next()).event for _ in range(3)]
+    assert "alert" not in events
+    assert (await show(api, who, alert["alertId"]))["firedAt"] is None

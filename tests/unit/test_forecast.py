@@ -161,3 +161,28 @@ def test_durations_last_as_they_lasted() -> None:
     assert lasting(durations.counts, 0.0, 1800.0) == pytest.approx(0.5, abs=0.06)
     assert lasting(durations.counts, 1800.0, 900.0) == pytest.approx(0.5, abs=0.1)
     assert until(durations.counts, 0.0, 0.5) == pytest.approx(1800.0, rel=0.1)
+
+
+def test_a_change_that_nobody_can_date_is_not_learned() -> None:
+    forecast = Forecast(ZoneInfo("UTC"))
+    forecast.learn("bike", Status.OCCUPIED, MONDAY)
+    forecast.lose("bike")
+    forecast.learn("bike", Status.OCCUPIED, MONDAY + 50 * HOUR)
+    forecast.learn("bike", Status.FREE, MONDAY + 51 * HOUR)
+    assert forecast.pasts["bike"].seconds == pytest.approx(HOUR)
+
+
+def test_a_machine_goes_on_where_the_one_it_replaces_stood() -> None:
+    forecast = learned()
+    week = forecast.pasts["bench"].week
+    forecast.inherit("new", "bench")
+    assert forecast.predict("new", END) is None  # what it is now, it must say itself
+    forecast.learn("new", FREE, END)
+    assert [*forecast.pasts] == ["new"]
+    assert forecast.pasts["new"].week is week
+
+
+def test_a_machine_that_is_no_more_is_forgotten() -> None:
+    forecast = learned()
+    forecast.keep_only(["other"])
+    assert not forecast.pasts
