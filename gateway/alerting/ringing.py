@@ -119,7 +119,8 @@ class Ringing:
         known = await self._write(ledger.load)
         snapshot = self._model.snapshot()
         cursor = known.cursor or snapshot.cursor
-        if known.cursor is None:
+        if known.cursor is None:  # stored at once: a kill before the first ring must find it
+            await self._write(lambda conn: ledger.save_cursor(conn, cursor, {}))
             statuses = {view.machine: view.status for view in snapshot.machines}
         else:
             statuses = await self._read(partial(log.statuses_at, cursor=cursor))

@@ -48,7 +48,7 @@ class Alerts:
         rules, gym = config.alerts, config.branch.id
         topic = f"gyms/{gym}/alerts" if config.notify.mqtt else None
         everywhere = branch_targets(config.notify.webhooks, topic)
-        self.presence = Presence()
+        self.presence = Presence(clock.monotonic())
         self.audience = Audience(self.presence)
         self._telling = Telling(model, self.audience.tell)
         objection, ntfy = channels.objection, config.notify.ntfy

@@ -10,7 +10,9 @@ MOST_KEPT = 20_000  # members remembered as seen: as many as a branch has
 class Presence:
     """Times are monotonic seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: float = -inf) -> None:
+        """Before `began` nobody was looking: until we have looked long enough, all are near."""
+        self._began = began
         self._streams: Counter[str] = Counter()
         self._seen: dict[str, float] = {}
 
@@ -38,4 +40,6 @@ class Presence:
 
     def near(self, member: str, now: float) -> bool:
         """Whether it was with us a moment ago, or is."""
-        return self.streams(member) or now - self._seen.get(member, -inf) <= PASSED_OVER_AFTER
+        return (
+            self.streams(member) or now - self._seen.get(member, self._began) <= PASSED_OVER_AFTER
+        )
