@@ -208,10 +208,10 @@ class Desk:
         await self._confirm(member, (await self.show(member, alert)).alert)
 
     async def _confirm(self, member: str, alert: Alert) -> None:
-        names = self._ringing.confirm(member, alert.number)
-        if names:
+        seen = self._ringing.confirm(member, alert.number)
+        if seen:
             at = self._clock.wall()
-            await self._write(lambda conn: ledger.seen(conn, names, at))
+            await self._write(lambda conn: ledger.seen(conn, seen, at))
 
 
 def _name(wish: Wish, views: list[MachineView]) -> str:

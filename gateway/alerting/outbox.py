@@ -11,6 +11,7 @@ from gateway.core.clock import Clock
 from gateway.core.notices import Delivery, Notice, Outcome, Target
 from gateway.core.rings import Firing
 from gateway.store import deliveries
+from gateway.store.deliveries import Wanted
 
 SEEN_WITHIN = 8.0  # seconds in which an open page may confirm, before the phone rings as well
 EVERYONE = ""  # whose an operator's target is
@@ -56,10 +57,10 @@ class Outbox:
 
     def prepare(self, firings: Iterable[Firing]) -> Callable[[sqlite3.Connection, set[str]], None]:
         """Rows for every target of these; those of firings that are new are written."""
-        rows = [row for firing in firings for row in self._rows(firing)]
+        wanted = [one for firing in firings for one in self._wanted(firing)]
 
         def queue(conn: sqlite3.Connection, new: set[str]) -> None:
-            deliveries.queue(conn, [row for row in rows if row[0] in new])
+            deliveries.queue(conn, [one for one in wanted if one.firing.id in new])
 
         return queue
 
@@ -67,13 +68,13 @@ class Outbox:
         """Something is due."""
         self._wake()
 
-    def _rows(self, firing: Firing) -> Iterable[tuple[str, int, str, str, str, float]]:
-        alert = firing.alert
+    def _wanted(self, firing: Firing) -> Iterable[Wanted]:
+        member = firing.alert.member
         later = firing.at + (SEEN_WITHIN if firing.streamed else 0.0)
-        for target in self._targets.of(alert.member):
-            yield firing.id, alert.number, alert.member, target.id, target.channel, later
+        for target in self._targets.of(member):
+            yield Wanted(firing, member, target, later)
         for target in self._targets.everywhere.values():
-            yield firing.id, alert.number, EVERYONE, target.id, target.channel, firing.at
+            yield Wanted(firing, EVERYONE, target, firing.at)
 
     # --- what the courier asks ----------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class Ringing:
         self._bell = asyncio.Event()
         self._open: dict[str, Open] = {}
         self._of_member: dict[str, dict[str, Open]] = {}
-        self._told: set[str] = set()
+        self._told: list[Firing] = []
         self._cursor = self._saved = Cursor("", 0)
         self._kept_up = 0.0
         self._faulty = False
@@ -194,11 +194,11 @@ class Ringing:
         ended = [one for one in self._open.values() if one.firing.edge == edge]
         wall = self._clock.wall()
         again = [self._armed_again(one.firing) for one in ended if not one.told]
-        names = [one.firing.id for one in ended]
+        firings = [one.firing for one in ended]
 
         def work(conn: sqlite3.Connection) -> None:
             ledger.over(conn, edge, again)
-            ledger.close(conn, names, wall, "taken")
+            ledger.close(conn, firings, wall, "taken")
 
         for alert in again:
             self._book.put(alert)
@@ -228,36 +228,31 @@ class Ringing:
         offset = self._clock.offset
         offers = [replace(offer, due=offer.due + offset) for offer in turn.offers]
         queue = self._deliver.prepare(turn.firings)
-        cursor, reasons = self._safe_cursor(), self._rings.suppressed
+        cursor = self._safe_cursor()
 
         def work(conn: sqlite3.Connection) -> set[str]:
             new = ledger.fire(conn, turn.firings, offers)
             queue(conn, new)
-            ledger.save_cursor(conn, cursor, reasons)
+            ledger.save_cursor(conn, cursor, {})
             return new
 
         new = await self._write(work)
-        self._rings.suppressed = {}
         self._saved = cursor
         self.fired += len(new)
-        for firing in turn.firings:
-            if firing.id in new:
-                self._fired(firing)
+        wanted = [f for f in turn.firings if f.id in new and self._book.get(f.alert.number)]
+        for firing, told in [(firing, self._deliver.tell(firing)) for firing in wanted]:
+            self._fired(firing, told=told)  # books are kept when every phone has been told
         self._deliver.wake()
 
-    def _fired(self, firing: Firing) -> None:
+    def _fired(self, firing: Firing, *, told: bool) -> None:
         alert = replace(firing.alert, fired=firing.at)
-        if self._book.get(alert.number) is None:
-            return  # cancelled a moment ago
         if alert.repeat:
             self._book.put(alert)
             self._cool(alert)
         else:
             self._book.remove(alert)
             self._rings.forget(alert)
-        one = Open(firing, told=False)
-        self._keep(one)
-        one.told = self._deliver.tell(firing)
+        self._keep(Open(firing, told))
 
     # --- what is open ---------------------------------------------------------------------------
 
@@ -267,7 +262,7 @@ class Ringing:
         for one in found:
             if not one.told:
                 one.told = True
-                self._told.add(one.firing.id)
+                self._told.append(one.firing)
         return [one.firing for one in found]
 
     def holds(self, firing: Firing) -> bool:
@@ -281,12 +276,12 @@ class Ringing:
 
     def counted(self, alert: Alert, stored: Mapping[str, int]) -> dict[str, int]:
         """Why it did not ring, so far: what is stored, and what is not yet."""
-        fresh: Mapping[Reason, int] = self._rings.suppressed.get(alert.number, {})
+        fresh = self._rings.silences.of(alert)
         names = [*stored, *(reason for reason in fresh if reason not in stored)]
         return {name: stored.get(name, 0) + fresh.get(Reason(name), 0) for name in names}
 
-    def confirm(self, member: str, alert: int) -> list[str]:
-        """The member has seen what rang for that alert; returns those firings' ids."""
+    def confirm(self, member: str, alert: int) -> list[Firing]:
+        """The member has seen what rang for that alert; returns those firings."""
         found = [
             one.firing
             for one in self._of_member.get(member, {}).values()
@@ -294,7 +289,7 @@ class Ringing:
         ]
         for firing in found:
             self._drop(firing)
-        return [firing.id for firing in found]
+        return found
 
     def _keep(self, one: Open) -> None:
         self._open[one.firing.id] = one
@@ -338,18 +333,17 @@ class Ringing:
         await self.end([a for a in self._book if a.expires <= wall], State.EXPIRED)
         late = [one.firing for one in self._open.values() if one.firing.alert.expires <= wall]
         if late:
-            names = [firing.id for firing in late]
-            await self._write(lambda conn: ledger.close(conn, names, wall, "late"))
+            await self._write(lambda conn: ledger.close(conn, late, wall, "late"))
         for firing in late:
             self._drop(firing)
         await self._save()
 
     async def _save(self) -> None:
-        cursor, reasons, told = self._safe_cursor(), self._rings.suppressed, self._told
-        if cursor == self._saved and not reasons and not told:
+        cursor, silences = self._safe_cursor(), self._rings.silences
+        if cursor == self._saved and not silences and not self._told:
             return
-        self._rings.suppressed, self._told = {}, set()
-        wall = self._clock.wall()
+        reasons, wall = silences.collect(), self._clock.wall()
+        told, self._told = self._told, []
 
         def work(conn: sqlite3.Connection) -> None:
             ledger.save_cursor(conn, cursor, reasons)

@@ -78,7 +78,7 @@ class Alerts:
         return {
             "alerts": lambda: len(self._book),
             "rings": lambda: self.ringing.fired,
-            "silences": lambda: {why.value: n for why, n in self._rings.silenced.items()},
+            "silences": lambda: {why.value: n for why, n in self._rings.silences.total.items()},
         }
 
     async def load(self) -> None:

@@ -113,6 +113,8 @@ class Book:
         self._alerts: dict[int, Alert] = {}
         self._queues: dict[str, list[int]] = {}  # what is waited for → numbers, in order
         self._members: dict[str, set[int]] = {}
+        self.newest = 0
+        """The highest number so far."""
 
     def __len__(self) -> int:
         return len(self._alerts)
@@ -130,6 +132,7 @@ class Book:
             insort(self._queues.setdefault(alert.target, []), alert.number)
             self._members.setdefault(alert.member, set()).add(alert.number)
         self._alerts[alert.number] = alert
+        self.newest = max(self.newest, alert.number)
 
     def remove(self, alert: Alert) -> None:
         """It waits no longer."""
@@ -153,6 +156,16 @@ class Book:
         queues = [_beyond(queue, after) for queue in self._queues_of(machine)]
         numbers = queues[0] if len(queues) == 1 else merge(*queues)
         return (self._alerts[number] for number in numbers)
+
+    def count(self, machine: str) -> int:
+        """How many wait for that machine."""
+        return sum(len(queue) for queue in self._queues_of(machine))
+
+    def concerns(self, alert: Alert, machine: str) -> bool:
+        """Whether it waits for that machine, or for any of its category."""
+        if alert.machine is not None:
+            return alert.machine == machine
+        return alert.category == self._category_of.get(machine)
 
     def place(self, alert: Alert) -> int:
         """Its place, from 1: how many came before it for the same, one more."""

@@ -3,7 +3,6 @@
 Monotonic seconds are called `now`, epoch seconds `wall`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
@@ -12,6 +11,7 @@ from math import inf
 
 from gateway.core.alerts import Alert, Book, Reason
 from gateway.core.events import Event, Status
+from gateway.core.silences import Silences
 
 TOO_OLD = 120.0  # seconds beyond the settle time: nobody walks over for what was free then
 AT_ONCE = 500  # alerts judged in one turn: 2 ms; others get the loop in between
@@ -49,6 +49,10 @@ class Offer:
     judged: int = 0
     """The number of the last alert that was looked at."""
     rung: int = 0
+    ahead: int = 0
+    """All at once: up to this number, open pages were told before all others."""
+    told: set[int] = field(default_factory=set)
+    """The numbers of those."""
 
     @property
     def edge(self) -> tuple[str, int]:
@@ -84,8 +88,13 @@ class Firing:
         return replace(self, alert=alert, at=at, free_since=free_since)
 
     @property
+    def key(self) -> tuple[str, int, int]:
+        """What makes it idempotent: its edge, and the alert's number."""
+        return self.epoch, self.seq, self.alert.number
+
+    @property
     def id(self) -> str:
-        """What makes it idempotent."""
+        """The same in one word."""
         return f"{self.alert.id}-{self.epoch}-{self.seq}"
 
 
@@ -96,6 +105,8 @@ class Turn:
     firings: list[Firing] = field(default_factory=list)
     offers: list[Offer] = field(default_factory=list)
     """Those that got further and that somebody has been told of, as they stand after it."""
+    alerts: set[int] = field(default_factory=set)
+    """The numbers of those that ring: of two machines at once, one rings first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +133,7 @@ class Rings:
             tuple[str, int], Offer
         ] = {}  # begun by an earlier process, to be read again
         self._cooling: dict[int, float] = {}  # alert → monotonic seconds until which
-        self.suppressed: dict[int, Counter[Reason]] = {}
-        """Why alerts did not ring, by their number; whoever stores it begins anew."""
-        self.silenced: Counter[Reason] = Counter()
-        """The same of all alerts, since the start."""
+        self.silences = Silences(book)
 
     def resume(self, statuses: Mapping[str, Status], offers: Iterable[Offer], now: float) -> None:
         """Go on as an earlier process stood at its cursor."""
@@ -160,18 +168,18 @@ class Rings:
         self._free.pop(machine, None)
         offer = self._offers.pop(machine, None)
         if offer is not None and not offer.rung:
-            self._count(machine, Reason.TAKEN)
+            self.silences.note_all(machine, Reason.TAKEN)
         if event.status is Status.FREE:
             self._become_free(event, before, age, now)
         return offer.edge if offer is not None and offer.rung else None
 
     def _become_free(self, event: Event, before: Status | None, age: float, now: float) -> None:
         if before is not Status.OCCUPIED:
-            self._count(event.machine, Reason.NOT_PROVEN)
+            self.silences.note_all(event.machine, Reason.NOT_PROVEN)
         elif not event.live:
-            self._count(event.machine, Reason.LATE)
+            self.silences.note_all(event.machine, Reason.LATE)
         elif self._too_old(age) and (event.epoch, event.seq) not in self._known:
-            self._count(event.machine, Reason.TOO_OLD)
+            self.silences.note_all(event.machine, Reason.TOO_OLD)
         else:
             due = now + max(0.0, self._patience.settle - max(0.0, age))
             since = event.last_change
@@ -207,27 +215,49 @@ class Rings:
     def turn(self, moment: Moment) -> Turn:
         """Who is told now. Nothing is assumed told until `told`."""
         turn = Turn()
-        for offer in [*self._offers.values()]:
+        for offer in sorted(self._offers.values(), key=lambda offer: (offer.due, offer.machine)):
             if offer.due <= moment.now and len(turn.firings) < AT_ONCE:
                 self._go_through(offer, moment, turn)
                 if offer.rung:
                     turn.offers.append(offer)
         return turn
 
+    def _tell_open_pages(self, offer: Offer, moment: Moment, turn: Turn) -> bool:
+        """Who looks at its page is told first: a push takes longer in any case. True: all were."""
+        for alert in self._book.waiting(offer.machine, offer.ahead):
+            if len(turn.firings) == AT_ONCE or alert.number in turn.alerts:
+                return False
+            offer.ahead = alert.number
+            looks = moment.reach(alert.member) is Reach.STREAM
+            if looks and self._concerns(alert, offer, moment) and not self._why_not(alert, moment):
+                offer.told.add(alert.number)
+                self._ring(alert, offer, moment, turn)
+        return not turn.firings  # they are stored and told before anybody else is looked at
+
+    def _concerns(self, alert: Alert, offer: Offer, moment: Moment) -> bool:
+        missed = not alert.before(*offer.edge) or alert.expires <= moment.wall
+        return not missed and alert.number not in offer.told
+
+    def _ring(self, alert: Alert, offer: Offer, moment: Moment, turn: Turn) -> None:
+        offer.rung += 1
+        turn.alerts.add(alert.number)
+        turn.firings.append(self._firing(alert, offer, moment))
+
     def _go_through(self, offer: Offer, moment: Moment, turn: Turn) -> None:
+        if not self._patience.head_start and not self._tell_open_pages(offer, moment, turn):
+            return
         looked = 0
         for alert in self._book.waiting(offer.machine, offer.judged):
-            if looked == AT_ONCE:
+            if looked == AT_ONCE or alert.number in turn.alerts:
                 return  # still due: the next turn goes on here
             looked += 1
             offer.judged = alert.number
-            if not alert.before(*offer.edge) or alert.expires <= moment.wall:
+            if not self._concerns(alert, offer, moment):
                 continue
             if (why := self._why_not(alert, moment)) is not None:
-                self._note(alert, why)
+                self.silences.note(alert, why)
                 continue
-            offer.rung += 1
-            turn.firings.append(self._firing(alert, offer, moment))
+            self._ring(alert, offer, moment, turn)
             if self._patience.head_start:
                 offer.due = moment.now + self._patience.head_start
                 return
@@ -274,12 +304,4 @@ class Rings:
     def forget(self, alert: Alert) -> None:
         """It is no more."""
         self._cooling.pop(alert.number, None)
-        self.suppressed.pop(alert.number, None)
-
-    def _count(self, machine: str, why: Reason) -> None:
-        for alert in self._book.waiting(machine):
-            self._note(alert, why)
-
-    def _note(self, alert: Alert, why: Reason) -> None:
-        self.suppressed.setdefault(alert.number, Counter())[why] += 1
-        self.silenced[why] += 1
+        self.silences.forget(alert)

@@ -17,6 +17,7 @@ FIELDS = (
     " epoch, seq, fired, state, ended, reason"
 )
 SELECT = f"SELECT {FIELDS}, suppressed FROM alerts"  # noqa: S608  a constant
+THIS = "epoch = ? AND seq = ? AND alert = ?"
 SHOWN = 100  # of a member's alerts, the ended ones included: a page's worth
 
 
@@ -107,8 +108,8 @@ def rung(conn: sqlite3.Connection, number: int) -> dict[str, list[dict[str, obje
     return {
         "firings": _named(
             conn,
-            "id, machine, place, at, delivered, seen, over, reason FROM firings WHERE alert = ?"
-            " ORDER BY at DESC",
+            "epoch, seq, machine, place, at, delivered, seen, over, reason FROM firings"
+            " WHERE alert = ? ORDER BY at DESC",
             number,
         ),
         "deliveries": _named(
@@ -132,11 +133,13 @@ def _named(conn: sqlite3.Connection, query: str, number: int) -> list[dict[str, 
 def fire(conn: sqlite3.Connection, firings: Sequence[Firing], offers: Sequence[Offer]) -> set[str]:
     """Write what rings, and how far each offer has got (`due` in epoch seconds).
 
-    Returns the ids of those that were not written before and whose alert is armed.
+    Returns the ids of those that were not written before and whose alert is armed; they are of
+    few edges.
     """
-    new = [firing for firing in firings if _may_ring(conn, firing)]
+    may = _may_ring(conn, firings)
+    new = [firing for firing in firings if firing.id in may]
     conn.executemany(
-        "INSERT INTO firings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
+        "INSERT INTO firings VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
         [_firing_values(firing) for firing in new],
     )
     conn.executemany(
@@ -160,29 +163,29 @@ def over(conn: sqlite3.Connection, edge: tuple[str, int], again: Iterable[Alert]
         tally(conn, {"taken": 1})
 
 
-def close(conn: sqlite3.Connection, firings: Iterable[str], at: float, reason: str) -> None:
+def close(conn: sqlite3.Connection, firings: Iterable[Firing], at: float, reason: str) -> None:
     """They are over, and so is what waits for delivery on their account."""
     for firing in firings:
         conn.execute(
-            "UPDATE firings SET over = ?, reason = ? WHERE id = ? AND over IS NULL",
-            [at, reason, firing],
+            f"UPDATE firings SET over = ?, reason = ? WHERE {THIS} AND over IS NULL",  # noqa: S608
+            [at, reason, *firing.key],
         )
-        drop_deliveries(conn, "firing", firing, at, reason)
+        drop_deliveries(conn, "firing", firing.id, at, reason)
 
 
-def delivered(conn: sqlite3.Connection, firings: Iterable[str], at: float) -> None:
+def delivered(conn: sqlite3.Connection, firings: Iterable[Firing], at: float) -> None:
     """A stream carried them after all."""
     conn.executemany(
-        "UPDATE firings SET delivered = coalesce(delivered, ?) WHERE id = ?",
-        [(at, firing) for firing in firings],
+        f"UPDATE firings SET delivered = coalesce(delivered, ?) WHERE {THIS}",  # noqa: S608
+        [(at, *firing.key) for firing in firings],
     )
 
 
-def seen(conn: sqlite3.Connection, firings: Iterable[str], at: float) -> None:
+def seen(conn: sqlite3.Connection, firings: Iterable[Firing], at: float) -> None:
     """The member says so: they come no more."""
     for firing in firings:
-        conn.execute("UPDATE firings SET seen = ? WHERE id = ?", [at, firing])
-        drop_deliveries(conn, "firing", firing, at, "seen")
+        conn.execute(f"UPDATE firings SET seen = ? WHERE {THIS}", [at, *firing.key])  # noqa: S608
+        drop_deliveries(conn, "firing", firing.id, at, "seen")
 
 
 def drop_deliveries(
@@ -213,13 +216,19 @@ def save_cursor(
         tally(conn, {f"suppressed.{reason}": count for reason, count in reasons.items()})
 
 
+FIRED = (
+    "(SELECT at FROM firings AS f WHERE f.epoch = deliveries.epoch AND f.seq = deliveries.seq"
+    " AND f.alert = deliveries.alert)"
+)
+
+
 def redate(conn: sqlite3.Connection, seconds: float, since: float, upto: float) -> None:
     """What was dated from `since` to `upto` (by the clock that was wrong) was wrong by so much.
 
     Times ahead, such as an expiry, are as wrong as what they were reckoned from.
     """
     for table, ahead, of, columns in (
-        ("deliveries", "due", "(SELECT at FROM firings WHERE id = firing)", ("ended",)),
+        ("deliveries", "due", FIRED, ("ended",)),
         ("alerts", "expires", "created", ("created", "fired", "ended")),
         ("offers", "due", "free_since", ("free_since",)),
         ("firings", "free_since", "at", ("at", "delivered", "seen", "over")),
@@ -273,10 +282,12 @@ def drop_old(conn: sqlite3.Connection, before: float, most: int) -> int:
         " LIMIT ?",
         [before, most],
     )
-    numbers = list(rows)
-    conn.executemany("DELETE FROM firings WHERE alert = ?", numbers)
-    conn.executemany("DELETE FROM deliveries WHERE alert = ?", numbers)
-    conn.executemany("DELETE FROM alerts WHERE number = ?", numbers)
+    numbers = [number for (number,) in rows]
+    for table, column in (("firings", "alert"), ("deliveries", "alert"), ("alerts", "number")):
+        conn.execute(
+            f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))",  # noqa: S608
+            [json.dumps(numbers)],
+        )
     conn.execute("DELETE FROM firings WHERE at < ?", [before])  # those of repeating alerts
     conn.execute("DELETE FROM deliveries WHERE due IS NULL AND ended < ?", [before])
     return len(numbers)
@@ -285,14 +296,18 @@ def drop_old(conn: sqlite3.Connection, before: float, most: int) -> int:
 # --- rows ---------------------------------------------------------------------------------------
 
 
-def _may_ring(conn: sqlite3.Connection, firing: Firing) -> bool:
-    number, name = firing.alert.number, firing.id
-    found = conn.execute(
-        "SELECT 1 FROM alerts WHERE number = ? AND state = 'armed'"
-        " AND NOT EXISTS (SELECT 1 FROM firings WHERE id = ?)",
-        [number, name],
-    )
-    return found.fetchone() is not None
+def _may_ring(conn: sqlite3.Connection, firings: Sequence[Firing]) -> set[str]:
+    """In one statement: hundreds are asked for at a time."""
+    may: set[str] = set()
+    for epoch, seq in {firing.edge for firing in firings}:
+        of_edge = {f.alert.number: f.id for f in firings if f.edge == (epoch, seq)}
+        found = conn.execute(
+            "SELECT value FROM json_each(?) JOIN alerts ON number = value WHERE state = 'armed'"
+            " AND NOT EXISTS (SELECT 1 FROM firings WHERE epoch = ? AND seq = ? AND alert = value)",
+            [json.dumps([*of_edge]), epoch, seq],
+        )
+        may |= {of_edge[number] for (number,) in found}
+    return may
 
 
 def _open_firings(conn: sqlite3.Connection) -> list[tuple[Firing, bool]]:
@@ -361,11 +376,8 @@ def _values(alert: Alert) -> list[object]:
 
 def _firing_values(firing: Firing) -> tuple[object, ...]:
     return (
-        firing.id,
-        firing.alert.number,
+        *firing.key,
         firing.machine,
-        firing.epoch,
-        firing.seq,
         firing.free_since,
         firing.place,
         firing.at,

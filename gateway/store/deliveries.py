@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.core.notices import Outcome, Target
+from gateway.core.rings import Firing
 from gateway.store.alerts import tally
 
 MOST_DUE = 256  # deliveries looked at in one go: 32 are under way at a time
@@ -21,6 +22,16 @@ class Row:
     target: str
     channel: str
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A ring for one target; `due` in epoch seconds."""
+
+    firing: Firing
+    member: str
+    target: Target
+    due: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +74,16 @@ def drop_target(conn: sqlite3.Connection, target: str, at: float, reason: str) -
     )
 
 
-def queue(conn: sqlite3.Connection, rows: Iterable[tuple[str, int, str, str, str, float]]) -> None:
-    """(firing, alert's number, member, target, channel, due in epoch seconds) each."""
+def queue(conn: sqlite3.Connection, wanted: Iterable[Wanted]) -> None:
+    """They are due, each at its time."""
     conn.executemany(
-        "INSERT INTO deliveries (firing, alert, member, target, channel, attempts, due)"
-        " VALUES (?, ?, ?, ?, ?, 0, ?)",
-        rows,
+        "INSERT INTO deliveries"
+        " (firing, epoch, seq, alert, member, target, channel, attempts, due)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+        [
+            (one.firing.id, *one.firing.key, one.member, one.target.id, one.target.channel, one.due)
+            for one in wanted
+        ],
     )
 
 
@@ -110,7 +125,8 @@ def note(
     if outcome.kind == "delivered":
         conn.execute(
             "UPDATE firings SET delivered = coalesce(delivered, ?)"
-            " WHERE id = (SELECT firing FROM deliveries WHERE number = ?)",
+            " WHERE (epoch, seq, alert) = (SELECT epoch, seq, alert FROM deliveries"
+            " WHERE number = ?)",
             [at, number],
         )
     if again is None:

@@ -63,4 +63,6 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _number(value: float) -> str:
+    if abs(value) < 1:
+        return f"{value:.4g}"  # shares: Brier scores differ in the third place
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -73,7 +73,7 @@ class House:
             self.book.remove(firing.alert)
 
     def why(self, alert: Alert) -> Mapping[Reason, int]:
-        return self.rings.suppressed.get(alert.number, {})
+        return self.rings.silences.of(alert)
 
 
 def test_it_rings_once_the_machine_has_stayed_free() -> None:
@@ -206,7 +206,7 @@ def test_while_the_clock_is_wrong_only_open_streams_ring() -> None:
     pushed = house.wait(2)
     house.reach = lambda member: Reach.CHANNEL if member == "m2" else Reach.STREAM
     house.becomes_free()
-    assert house.after(10.0) == ["a1"]
+    assert house.after(10.0) + house.after(0.0) == ["a1"]
     assert house.why(pushed) == {Reason.CLOCK: 1}
 
 
@@ -274,3 +274,28 @@ def test_an_offer_of_a_machine_that_was_taken_before_the_cursor_rings_nobody() -
     house.wait(1)
     house.rings.resume({"press": OCCUPIED}, [_begun(1, 40.0, judged=0)], 0.0)
     assert house.after(60.0) == []
+
+
+def test_a_kill_between_open_pages_and_the_others_forgets_nobody() -> None:
+    house = House(head_start=0.0)
+    for number in (1, 2, 3):
+        house.wait(number)
+    house.reach = lambda member: Reach.STREAM if member == "m2" else Reach.CHANNEL
+    house.becomes_free()
+    house.now += 10.0
+    turn = house.rings.turn(Moment(house.now, WALL, True, house.reach))
+    assert [firing.alert.id for firing in turn.firings] == ["a2"]
+    house.told(turn.firings[0])
+    stored = [replace(offer, ahead=0, told=set()) for offer in turn.offers]
+    house.rings.resume({"press": FREE}, stored, house.now)
+    assert house.after(0.0) == ["a1", "a3"]
+
+
+def test_one_alert_rings_for_one_of_two_machines_that_become_free_together() -> None:
+    for head_start in (0.0, 60.0):
+        house = House(head_start)
+        house.wait(1, machine=None)
+        house.becomes_free("press")
+        house.becomes_free("curl")
+        assert house.after(10.0) == ["a1"]
+        assert house.after(60.0) == []
