@@ -17,10 +17,18 @@ from gateway.api.messages import (
 from gateway.api.openapi import VERSION
 from gateway.api.schemas import Json, Schemas
 from gateway.api.socket import ErrorMessage, Ping, Pong, Subscribe, Unsubscribe
-from gateway.messages import MachineUpdate
+from gateway.messages import AlertMessage, MachineUpdate
 from sensors.drivers.native import Payload
 
-OneMessage = MachineUpdate | SnapshotMessage | ResetMessage | HeartbeatMessage | Pong | ErrorMessage
+OneMessage = (
+    MachineUpdate
+    | SnapshotMessage
+    | AlertMessage
+    | ResetMessage
+    | HeartbeatMessage
+    | Pong
+    | ErrorMessage
+)
 
 
 class Batch(Wire, frozen=True, tag_field="type", tag="batch"):
@@ -63,6 +71,18 @@ UPDATE = {
     "seq": 1047,
     "id": HERE,
 }
+ALERT = {
+    "type": "alert",
+    "firingId": "a41d2f3a09b7c6e58-5e0c2f7a9b3d4e61-1047",
+    "alertId": "a41d2f3a09b7c6e58",
+    "machineId": "leg-press-01",
+    "name": "Leg press 1",
+    "category": "legs",
+    "freeSince": 1634567850.0,
+    "place": 1,
+    "expiresAt": 1634575090.0,
+    "alternatives": [{"machineId": "leg-press-02", "name": "Leg press 2"}],
+}
 MESSAGES = (
     Said("machine_update", MachineUpdate, "A machine's status has changed.", UPDATE),
     Said(
@@ -70,6 +90,12 @@ MESSAGES = (
         SnapshotMessage,
         "All machines that are followed, as of the event `id`.",
         {"type": "snapshot", "id": HERE, "asOf": 1634567890.0, "machines": [ROW]},
+    ),
+    Said(
+        "alert",
+        AlertMessage,
+        "For its member alone, at once and at each connect until it is confirmed.",
+        ALERT,
     ),
     Said(
         "reset",
@@ -117,7 +143,7 @@ MESSAGES = (
     ),
     Said("availability", ("online", "offline"), "Retained, and the last will.", "online"),
 )
-STREAMED = ("snapshot", "machine_update", "reset", "heartbeat")
+STREAMED = ("snapshot", "machine_update", "alert", "reset", "heartbeat")
 MACHINE_TOPIC = "gyms/{gymId}/machines/{machineId}"
 CHANNELS = (
     Channel("stream", "/stream", "http", "Server-sent events.", STREAMED),
