@@ -72,7 +72,7 @@ class Courier:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._hosts: Counter[str] = Counter()
         self._members: Counter[str] = Counter()
-        self._waiting: list[Delivery] = []  # of the last look; the ledger gives 256 at most
+        self._waiting: list[Delivery] = []  # of the last look; the ledger gives 64 of each way
         self._woken_at = monotonic()
 
     def wake(self) -> None:

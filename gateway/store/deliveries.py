@@ -9,7 +9,7 @@ from gateway.core.notices import Outcome, Target
 from gateway.core.rings import Firing
 from gateway.store.alerts import tally
 
-MOST_DUE = 256  # deliveries looked at in one go: 32 are under way at a time
+MOST_DUE = 64  # of one way looked at in one go: 32 are under way at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,15 @@ def queue(conn: sqlite3.Connection, wanted: Iterable[Wanted]) -> None:
 
 
 def due(conn: sqlite3.Connection, now: float) -> list[Row]:
-    """What is due, the oldest first."""
+    """What is due, the oldest first.
+
+    Of each channel, and of each target of the operators', only so many: thousands for one that
+    hangs hide none for the others.
+    """
     rows = conn.execute(
-        "SELECT number, firing, member, target, channel, attempts FROM deliveries"
-        " WHERE due <= ? ORDER BY due LIMIT ?",
+        "SELECT number, firing, member, target, channel, attempts FROM (SELECT *, row_number()"
+        " OVER (PARTITION BY channel, iif(member = '', target, '') ORDER BY due) AS place"
+        " FROM deliveries WHERE due <= ?) WHERE place <= ? ORDER BY due",
         [now, MOST_DUE],
     )
     return [Row(*row) for row in rows]

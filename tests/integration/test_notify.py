@@ -23,6 +23,7 @@ from requests import Request
 from config.sections import Alerts, Notify
 from gateway.core.events import Status
 from gateway.notify.push_crypto import CURVE, base64url, point
+from gateway.store import deliveries
 from tests.integration.served import Served, serving, settled
 
 RULES = Alerts(settle=0.02, all_at_once=True, per_member=5)
@@ -316,3 +317,17 @@ async def test_others_push_subscriptions_do_not_exist() -> None:
         assert (await api.call("DELETE", path, Authorization=other)).status == 404
         assert (await api.call("DELETE", path, Authorization=who)).status == 204
         assert (await api.call("DELETE", path, Authorization=who)).status == 404
+
+
+async def test_thousands_for_one_that_hangs_hide_none_for_the_others() -> None:
+    async with gateway() as api:
+        rows = [("web_push", "m1", f"p{number}", 1.0) for number in range(300)]
+        rows += [("ntfy", "m2", "n1", 2.0), ("webhook", "", "w1", 3.0), ("webhook", "", "w2", 4.0)]
+        api.ledger.executemany(
+            "INSERT INTO deliveries (firing, epoch, seq, alert, channel, member, target, attempts,"
+            " due) VALUES ('f', 'e', 1, 1, ?, ?, ?, 0, ?)",
+            rows,
+        )
+        found = deliveries.due(api.ledger, 10.0)
+    assert {"n1", "w1", "w2"} <= {row.target for row in found}
+    assert len(found) == deliveries.MOST_DUE + 3
