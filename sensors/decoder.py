@@ -53,8 +53,8 @@ class Driver:
     options: type[Options]
     decoder: Callable[[Mapping[str, object]], Decoder]
     """Builds a decoder from the configured options; msgspec.ValidationError if they are wrong."""
-    topics: Callable[[str], tuple[str, ...]]
-    """The MQTT topics to listen to for a sensor whose configured topic is given."""
+    topics: Callable[[str, Mapping[str, object]], tuple[str, ...]]
+    """The MQTT topics to listen to for a sensor with that topic and those options; `…/#` a tree."""
 
 
 def driver(
@@ -63,11 +63,14 @@ def driver(
     summary: str,
     options: type[Chosen],
     make: Callable[[Chosen], Decoder],
-    topics: Callable[[str], tuple[str, ...]] = lambda topic: (topic,),
+    topics: Callable[[str, Chosen], tuple[str, ...]] = lambda topic, _options: (topic,),
 ) -> Driver:
     """Describe a family; a module in `drivers/` binds the result to `DRIVER`."""
 
     def decoder(given: Mapping[str, object]) -> Decoder:
         return make(msgspec.convert(dict(given), options))
 
-    return Driver(name, transport, summary, options, decoder, topics)
+    def heard(topic: str, given: Mapping[str, object]) -> tuple[str, ...]:
+        return topics(topic, msgspec.convert(dict(given), options))
+
+    return Driver(name, transport, summary, options, decoder, heard)

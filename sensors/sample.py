@@ -47,6 +47,8 @@ class Availability(msgspec.Struct, frozen=True, gc=False):
     online: bool
     channel: Channel | None = None
     """None: every channel of the device."""
+    bridge: bool = False
+    """It speaks of what stands between us and the device: of that one only its end says a thing."""
 
 
 Saying = Sample | Availability

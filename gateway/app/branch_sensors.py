@@ -89,7 +89,7 @@ def _feeds(sensors: tuple[Sensor, ...], decoders: Mapping[str, Decoder]) -> dict
     for sensor in sensors:
         if sensor.source != "mqtt" or sensor.topic is None:
             continue
-        for topic in catalog.load(sensor.driver).topics(sensor.topic):
+        for topic in catalog.load(sensor.driver).topics(sensor.topic, sensor.options):
             feed = Feed(sensor.id, decoders[sensor.id], sensor.channel)
             feeds.setdefault(topic, []).append(feed)
     return feeds

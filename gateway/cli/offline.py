@@ -14,6 +14,7 @@ from gateway.cli.recording import Piece, RecordingError, pieces, raw_pieces
 from gateway.cli.rerun import Rerun
 from gateway.core.occupancy import Rule
 from sensors import catalog
+from sensors.announcement import BadAnnouncementError, announced
 from sensors.decoder import Decoder
 from sensors.sample import Availability, Sample
 
@@ -125,6 +126,8 @@ def _read(file: BinaryIO, *, raw: bool) -> Iterator[Piece]:
 
 
 def _decoded(decoder: Decoder, piece: Piece) -> dict[str, object]:
+    if (announcement := _announced(piece)) is not None:
+        return {"line": piece.line, "samples": [], "available": None, "dropped": 0} | announcement
     before = decoder.dropped.total()
     sayings = decoder.feed(piece.data, piece.topic)
     online = [saying.online for saying in sayings if isinstance(saying, Availability)]
@@ -134,6 +137,15 @@ def _decoded(decoder: Decoder, piece: Piece) -> dict[str, object]:
         "available": online[-1] if online else None,
         "dropped": decoder.dropped.total() - before,
     }
+
+
+def _announced(piece: Piece) -> dict[str, object] | None:
+    """What a message on a discovery topic announces: the first of its entities."""
+    try:
+        found = announced(piece.topic, piece.data)
+    except BadAnnouncementError as error:
+        return {"discovered": {"error": str(error)}}
+    return {"discovered": msgspec.to_builtins(found[0])} if found else None
 
 
 def _for_people(told: Told) -> str:

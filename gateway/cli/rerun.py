@@ -62,7 +62,10 @@ class Rerun:
             machine = self._machines[channel] = Machine(str(channel), {SENSOR: self._rule})
             changes += machine.start(now)
         if isinstance(saying, Availability):
-            return changes + machine.availability(SENSOR, now, online=saying.online)
+            if saying.online and saying.bridge:
+                return changes
+            itself = not saying.bridge
+            return changes + machine.availability(SENSOR, now, online=saying.online, itself=itself)
         if saying.active is None:
             return changes
         return changes + machine.hear(SENSOR, Word(saying.active, now, seq=saying.seq), now)

@@ -71,10 +71,12 @@ class Machine:
         """Take a word of one of its sensors."""
         return self._until(now) + self._combine(sensor, self.detectors[sensor].hear(word, now))
 
-    def availability(self, sensor: str, now: float, *, online: bool) -> list[Change]:
-        """Take a device's own word that it is there or gone."""
+    def availability(
+        self, sensor: str, now: float, *, online: bool, itself: bool = True
+    ) -> list[Change]:
+        """Take a device's own word that it is there or gone; not `itself`: its bridge's."""
         changes = self._until(now)
-        verdicts = self.detectors[sensor].availability(now, online=online)
+        verdicts = self.detectors[sensor].availability(now, online=online, itself=itself)
         return changes + self._combine(sensor, verdicts)
 
     def lost(self, sensor: str, at: float) -> list[Change]:

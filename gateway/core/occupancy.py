@@ -143,9 +143,12 @@ class Detector:
             verdicts.append(self._judge(seen))  # no transition: it bears no number of the sensor
         return verdicts + self.tick(now)
 
-    def availability(self, now: float, *, online: bool) -> list[Verdict]:
-        """Take the device's own word that it is there; only `offline` changes a status."""
-        self._tells_availability = True
+    def availability(self, now: float, *, online: bool, itself: bool = True) -> list[Verdict]:
+        """Take the device's own word that it is there; only `offline` changes a status.
+
+        Not `itself`: a bridge speaks, which says nothing of how long a word of the device holds.
+        """
+        self._tells_availability |= itself
         verdicts = self.tick(now)
         self._offline = not online
         if online:

@@ -96,8 +96,10 @@ class Judge:
         for sensor, saying in delivery.sayings:
             hearing = self.hearings[sensor]
             if isinstance(saying, Availability):
+                if saying.online and saying.bridge:
+                    continue
                 batch.changes += hearing.machine.availability(
-                    sensor, delivery.at, online=saying.online
+                    sensor, delivery.at, online=saying.online, itself=not saying.bridge
                 )
             else:
                 self._sample(hearing, saying, delivery, batch)

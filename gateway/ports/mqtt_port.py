@@ -23,6 +23,7 @@ from sensors.sample import Channel, Saying
 
 MOST_WAITING = 10_000  # messages from paho's thread to the loop; QoS 1 is bounded by IN_FLIGHT, so
 # only a flood at QoS 0 comes here (0.3 s of what mosquitto can send): the rest of it is dropped
+TREE = "/#"
 LARGEST = 64 * 1024  # bytes of a payload; the largest of real sensors are announcements of 20 KiB
 MARKER_WITHIN = 60.0  # seconds until a marker that is not back is a finding
 LOOK_EVERY = 1.0  # seconds between two looks at paho's thread
@@ -70,7 +71,14 @@ class MqttPort:
         self._status_topic = f"gyms/{gym}/gateway/status"
         self._marker_topic = f"gyms/{gym}/gateway/marker/{name}"
         self._marker_bytes = self._marker_topic.encode()
-        self._feeds = {topic.encode(): (topic, tuple(who)) for topic, who in feeds.items()}
+        self._feeds = {
+            topic.encode(): tuple(who) for topic, who in feeds.items() if not topic.endswith(TREE)
+        }
+        self._trees = {
+            topic.removesuffix(TREE).encode(): tuple(who)
+            for topic, who in feeds.items()
+            if topic.endswith(TREE)
+        }
         self._sensors = frozenset(feed.sensor for who in feeds.values() for feed in who)
         self._decoders = {id(feed.decoder): feed.decoder for who in feeds.values() for feed in who}
         alone = [t for t in feeds if not any(topic_matches_sub(s, t) for s in strangers)]
@@ -228,17 +236,25 @@ class MqttPort:
         if payload is None:
             self._dropped["too_large"] += 1
             return ()
-        found = self._feeds.get(topic)
-        if found is None:
+        feeds = self._feeds.get(topic) or self._tree(topic)
+        if not feeds:
             self._dropped["no_sensor"] += topic != self._marker_bytes
             return ()
-        text, feeds = found
+        text = topic.decode(errors="replace")
         return tuple(
             (sensor, saying)
             for sensor, decoder, channel in feeds
             for saying in decoder.feed(payload, text)
             if saying.channel == channel or saying.channel is None
         )
+
+    def _tree(self, topic: bytes) -> tuple[Feed, ...]:
+        """Who listens to a tree that the topic is in: the nearest."""
+        while self._trees and topic:
+            topic = topic.rpartition(b"/")[0]
+            if topic in self._trees:
+                return self._trees[topic]
+        return ()
 
     def _acknowledge(self, connection: int, mid: int) -> None:
         """Owe the broker a PUBACK; all that a commit owes go out together."""

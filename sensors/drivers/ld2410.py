@@ -13,6 +13,8 @@ ENGINEERING, BASIC, HEAD, TAIL = 0x01, 0x02, 0xAA, 0x55
 TARGET = struct.Struct("<BBBHBHBH")  # type, head, state, moving, still, detection
 HIGHEST_GATE = 8  # nine gates, 0.75 m each
 NAMES = ("moving_cm", "moving_energy", "still_cm", "still_energy", "detection_cm")
+MOVES = tuple(f"move_g{gate}" for gate in range(HIGHEST_GATE + 1))
+STILLS = tuple(f"still_g{gate}" for gate in range(HIGHEST_GATE + 1))
 MOVING, STILL, KNOWN_STATES = 1, 2, 3  # higher states speak of the radar's own calibration
 EVERY = 0.1  # seconds between two reports
 
@@ -76,8 +78,8 @@ def _add_gates(levels: dict[str, float], rest: bytes) -> bool:
     if len(rest) < 2 + moving + still:
         return False
     energies, extra = rest[2 : 2 + moving + still], rest[2 + moving + still :]
-    levels.update((f"move_g{gate}", energies[gate]) for gate in range(moving))
-    levels.update((f"still_g{gate}", energies[moving + gate]) for gate in range(still))
+    levels.update(zip(MOVES, energies[:moving], strict=False))
+    levels.update(zip(STILLS, energies[moving:], strict=False))
     if len(extra) == 2 and extra[1] <= 1:  # noqa: PLR2004  B and C add light and the OUT pin
         levels["light"], levels["out_pin"] = extra
     return True

@@ -66,7 +66,7 @@ def _active(word: bool | int | str) -> bool | None:  # noqa: FBT001  the word it
     return WORDS.get(str(word).lower().encode())
 
 
-def topics(topic: str) -> tuple[str, ...]:
+def topics(topic: str, _options: NativeOptions) -> tuple[str, ...]:
     """The occupancy topic and, beside it, the one that says whether the device is there."""
     if not topic.endswith(OCCUPANCY_TOPIC):
         return (topic,)

@@ -38,7 +38,7 @@ class Gateway:
 
     def __init__(self, broker: Broker, **more: float) -> None:
         words = Words()
-        feeds = {topic: [Feed("s", words)] for topic in (TOPIC, AVAILABILITY)}
+        feeds = {topic: [Feed("s", words)] for topic in (TOPIC, AVAILABILITY, "vendor/a/b/#")}
         self.inbox = Inbox()
         self.items: list[Item] = []
         self.commits = True
@@ -103,6 +103,15 @@ async def test_availability_is_heard_on_its_own_topic(
     speaker.say(AVAILABILITY, b"offline")
     await until(gateway.words)
     assert gateway.words()[0].sayings == (("s", Availability(online=False)),)
+
+
+async def test_all_below_a_tree_is_heard_and_what_lies_beside_it_is_not(
+    gateway: Gateway, speaker: Speaker, until: Until
+) -> None:
+    speaker.say("vendor/a/c/relay/0", b"OFF")
+    speaker.say("vendor/a/b/relay/0", b"ON")
+    await until(gateway.words)
+    assert [word.sayings for word in gateway.words()] == [(("s", Sample(active=True)),)]
 
 
 async def test_what_waited_while_the_gateway_was_away_is_late_and_ahead_of_the_return(

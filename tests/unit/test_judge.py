@@ -210,3 +210,13 @@ def test_items_are_judged_in_their_order() -> None:
     bench.now = 9
     words = [Delivery((("s", Sample(active=a)),), at) for a, at in ((True, 7), (False, 8))]
     assert [c.status for c in bench.judge.take(words).changes] == [OCCUPIED, FREE]
+
+
+def test_without_its_bridge_a_sensor_is_unknown_and_with_it_nothing_is_known() -> None:
+    bench = Bench()
+    bench.deliver(10, Sample(active=True))
+    gone = bench.deliver(11, Availability(online=False, bridge=True))
+    assert told(gone) == [(UNKNOWN, OFFLINE, 11)]
+    assert told(bench.deliver(12, Availability(online=True, bridge=True))) == []
+    assert not bench.machine.detectors["s"].held.tells_availability
+    assert told(bench.deliver(13, Sample(active=True))) == [(OCCUPIED, OBSERVED, 13)]

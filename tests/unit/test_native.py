@@ -38,13 +38,13 @@ def test_the_same_words_are_understood_inside_json(
 
 
 def test_the_sibling_topic_tells_availability(decoder: Decoder) -> None:
-    assert catalog.load("native").topics(TOPIC) == (TOPIC, AVAILABILITY)
+    assert catalog.load("native").topics(TOPIC, {}) == (TOPIC, AVAILABILITY)
     assert decoder.feed(b"online", AVAILABILITY) == [Availability(online=True)]
     assert decoder.feed(b"offline", AVAILABILITY) == [Availability(online=False)]
 
 
 def test_a_topic_of_ones_own_has_no_sibling() -> None:
-    assert catalog.load("native").topics("my/topic") == ("my/topic",)
+    assert catalog.load("native").topics("my/topic", {}) == ("my/topic",)
 
 
 def test_it_speaks_on_change(decoder: Decoder) -> None:
