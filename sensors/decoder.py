@@ -30,12 +30,19 @@ class Decoder(ABC):
     repeats_every: float | None = None
     """Seconds between two words of a healthy sensor; None: it speaks on change."""
 
+    speaks = False
+    """Whether `outgoing` is to be asked; it may change."""
+
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
 
     @abstractmethod
     def feed(self, data: bytes, topic: str = "") -> list[Saying]:
         """Take the next bytes of the stream, or one whole message that came on `topic`."""
+
+    def frame(self, data: bytes) -> dict[str, object] | None:  # noqa: ARG002  most have none
+        """A frame on its own, taken apart for who looks at a recording; None: no such family."""
+        return None
 
     def outgoing(self, now: float) -> bytes:  # noqa: ARG002  most families only speak
         """Bytes that the port shall write at `now` (monotonic seconds); b"" for nothing."""

@@ -94,3 +94,50 @@ class Frames:
         self._dropped[reason] += 1
         self._in_noise = True
         return place + 1
+
+
+class FixedFrames:
+    """Finds frames of one size between a head and a tail, and its way again after noise."""
+
+    def __init__(self, head: bytes, size: int, tail: bytes, dropped: Counter[str]) -> None:
+        """`size` of the payload in bytes."""
+        self._head, self._size, self._tail = head, size, tail
+        self._whole = len(head) + size + len(tail)
+        self._dropped = dropped
+        self._rest = b""
+        self._in_noise = False
+
+    def __len__(self) -> int:
+        return len(self._rest)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The payload of every frame that is complete now."""
+        stream, place, frames = self._rest + data, 0, []
+        while (found := stream.find(self._head, place)) >= 0:
+            self._skip(found - place)
+            place = found
+            if len(stream) < place + self._whole:
+                break
+            if stream.startswith(self._tail, place + self._whole - len(self._tail)):
+                begin = place + len(self._head)
+                frames.append(stream[begin : begin + self._size])
+                place, self._in_noise = place + self._whole, False
+            else:
+                self._dropped["bad_tail"] += 1
+                place, self._in_noise = place + 1, True
+        else:
+            end = len(stream) - self._half_head(stream[place:])
+            self._skip(end - place)
+            place = end
+        self._rest = stream[place:]
+        return frames
+
+    def _half_head(self, stream: bytes) -> int:
+        halves = (size for size in range(len(self._head) - 1, 0, -1))
+        return next((size for size in halves if stream.endswith(self._head[:size])), 0)
+
+    def _skip(self, count: int) -> None:
+        """Noise between two good frames counts once."""
+        if count > 0 and not self._in_noise:
+            self._dropped["noise"] += 1
+            self._in_noise = True

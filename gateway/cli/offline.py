@@ -129,6 +129,10 @@ def _decoded(decoder: Decoder, piece: Piece) -> dict[str, object]:
     if (announcement := _announced(piece)) is not None:
         return {"line": piece.line, "samples": [], "available": None, "dropped": 0} | announcement
     before = decoder.dropped.total()
+    if (frame := decoder.frame(piece.data)) is not None:
+        dropped = decoder.dropped.total() - before
+        told = {"line": piece.line, "samples": [], "available": None, "dropped": dropped}
+        return told | {"frame": frame}
     sayings = decoder.feed(piece.data, piece.topic)
     online = [saying.online for saying in sayings if isinstance(saying, Availability)]
     return {

@@ -20,7 +20,6 @@ from gateway.ports import holders
 from gateway.ports.backoff import Backoff
 from gateway.ports.state import Condition, PortState
 from sensors import catalog
-from sensors.decoder import Decoder
 from sensors.sample import Channel, Saying
 
 MOST_BYTES = 4096  # per wake: a flooding line leaves the loop to others after each
@@ -121,7 +120,7 @@ class SerialPort:
         loop.add_reader(descriptor, self._readable, descriptor, lost)
         try:
             while not lost.done():
-                await asyncio.wait([lost], timeout=ASK_EVERY if self._speaks else None)
+                await asyncio.wait([lost], timeout=ASK_EVERY if self._decoder.speaks else None)
                 if words := self._words():
                     _write_whole(descriptor, words)
             lost.result()
@@ -141,12 +140,8 @@ class SerialPort:
             if words := self._words():
                 await in_thread(lambda: line.write(words))
 
-    @property
-    def _speaks(self) -> bool:
-        return type(self._decoder).outgoing is not Decoder.outgoing
-
     def _words(self) -> bytes:
-        return self._decoder.outgoing(self._clock()) if self._speaks else b""
+        return self._decoder.outgoing(self._clock()) if self._decoder.speaks else b""
 
     # --- decoding ---------------------------------------------------------------------------
 

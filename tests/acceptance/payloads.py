@@ -20,6 +20,7 @@ DRIVERS = {  # a file's name begins with → its driver
     "esphome": "esphome",
     "ha_discovery": "homeassistant",
     "chirpstack": "chirpstack",
+    "modbus": "modbus",
 }
 Told = Mapping[str, Any]
 ON = {"ON": 1.0, "OFF": 0.0, "1": 1.0, "0": 0.0, True: 1.0, False: 0.0, None: None}
@@ -95,19 +96,34 @@ KNOWN: dict[str, Callable[[Told, Any], bool]] = {
 }
 
 
+def of_frame(name: str) -> Callable[[Told, Any], bool]:
+    """A key of a Modbus frame."""
+    return lambda told, value: told["frame"][name] == value
+
+
+FRAME = {
+    name: of_frame(name) for name in ("unit", "function", "address", "count", "registers", "crc_ok")
+} | {
+    "exception_to": of_frame("function"),
+    "code": of_frame("exception"),
+}
+
+
 def expected(line: Told) -> dict[str, Any]:
     """Of what a line means, what we claim to understand."""
-    return {name: value for name, value in line["expect"].items() if name in KNOWN}
+    known = FRAME if "hex" in line else KNOWN
+    wanted = {name: value for name, value in line["expect"].items() if name in known}
+    return wanted | ({"crc_ok": line["crc_ok"]} if "crc_ok" in line else {})
 
 
 def judged(path: Path, driver: str) -> Iterator[tuple[str, bool, str]]:
     """(line, whether all of it holds, what does not) of every line that means something to us."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     for number, (line, told) in enumerate(zip(lines, decoded(path, driver), strict=True), 1):
-        wanted = expected(line)
-        wrong = {name: value for name, value in wanted.items() if not KNOWN[name](told, value)}
+        wanted, known = expected(line), FRAME if "hex" in line else KNOWN
+        wrong = {name: value for name, value in wanted.items() if not known[name](told, value)}
         if wanted:
-            yield f"{path.name}:{number}", not wrong, f"{wrong} {line['topic']} -> {told}"
+            yield f"{path.name}:{number}", not wrong, f"{wrong} {line.get('topic')} -> {told}"
 
 
 def decoded(path: Path, driver: str) -> list[Told]:

@@ -37,6 +37,8 @@ class Letters(Decoder):
         self.dropped["not_a_letter"] += pairs.count(b"xx")
         return [Sample(p[1:] == b"+", channel=p[0] - 48) for p in pairs if p[:1].isdigit()]
 
+    speaks = True
+
     def outgoing(self, now: float) -> bytes:  # noqa: ARG002  answers at once
         asks, self._asks = self._asks, 0
         return b"?" * asks

@@ -30,7 +30,12 @@ id = "rower-01"
 name = "Rower 1"
 category = "all"
 """
-SERIAL = [name for name in catalog.names() if catalog.load(name).transport == "serial"]
+ASKED = {"modbus"}  # says nothing unless it was asked: its own tests cut its answers
+SERIAL = [
+    name
+    for name in catalog.names()
+    if catalog.load(name).transport == "serial" and name not in ASKED
+]
 MQTT = [name for name in catalog.names() if catalog.load(name).transport == "mqtt"]
 TOPICS = ["gyms/a/machines/b/occupancy", "gyms/a/machines/b/availability", "", "x"]
 PATIENT = settings(deadline=None)  # a busy machine is no failure
@@ -55,8 +60,10 @@ REPORTS = (
     "bad_tail_then_ack",
     "engineering",
 )
+LD2450 = "aaff03000e03b186100040010000000000000000000000000000000055cc"  # the maker's manual, p. 13
 STREAMS = {
     "ld2410": b"\xf4\x12\x34" + b"".join(map(captured, REPORTS)) + b"\xf4\xf3",
+    "ld2450": b"\xaa\xff" + b"\x12".join(3 * [bytes.fromhex(LD2450)]) + b"\xaa\xff\x03",
     "lines": b'ON\n3,ON\r\n# x\n{"id": "a", "value": 0}\n' + b"x" * 600 + b"\n\n4,offline\n5,O",
 }
 

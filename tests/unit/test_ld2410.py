@@ -151,3 +151,59 @@ def test_a_report_that_breaks_off_costs_no_report_behind_it(decoder: Decoder, mi
 
 def test_it_repeats_ten_times_a_second(decoder: Decoder) -> None:
     assert decoder.repeats_every == 0.1
+
+
+def setup_radar(**options: object) -> Decoder:
+    return catalog.load("ld2410").decoder(options)
+
+
+def ack(word: int, status: int = 0) -> bytes:
+    body = bytes((word, 1)) + status.to_bytes(2, "little")
+    return bytes.fromhex("fdfcfbfa") + len(body).to_bytes(2, "little") + body + TAIL_OF_ACK
+
+
+TAIL_OF_ACK = bytes.fromhex("04030201")
+
+
+def test_engineering_is_asked_for_step_by_step() -> None:
+    decoder = setup_radar(engineering=True)
+    said = []
+    for word in (0xFF, 0x62, 0xFE):
+        said.append(decoder.outgoing(0.0).hex())
+        decoder.feed(ack(word))
+    assert said == [
+        "fdfcfbfa0400ff00010004030201",
+        "fdfcfbfa0200620004030201",
+        "fdfcfbfa0200fe0004030201",
+    ]
+    assert decoder.outgoing(1.0) == b""
+
+
+def test_a_command_is_repeated_until_it_is_answered_and_then_left_for_a_while() -> None:
+    decoder = setup_radar(engineering=True)
+    moments = [at / 10 for at in range(150) if decoder.outgoing(at / 10)]
+    assert moments[:5] == [0.0, 0.5, 1.0, 1.5, 2.0]
+    assert moments[5] >= 12.0
+    assert decoder.dropped["no_ack"] == 1
+
+
+def test_a_command_that_is_refused_is_counted_and_the_next_is_said() -> None:
+    decoder = setup_radar(farthest_gate=4, absent_after=5)
+    decoder.outgoing(0.0)
+    decoder.feed(ack(0xFF))
+    ranged = decoder.outgoing(0.1).hex()
+    assert ranged == "fdfcfbfa14006000000004000000010004000000020005000000" + "04030201"
+    decoder.feed(ack(0x60, status=1))
+    assert decoder.dropped == {"command_refused": 1}
+    assert decoder.outgoing(0.2).hex() == "fdfcfbfa0200fe0004030201"
+
+
+def test_a_radar_that_was_without_power_is_set_up_again() -> None:
+    decoder = setup_radar(engineering=True)
+    for word in (0xFF, 0x62, 0xFE):
+        decoder.outgoing(0.0)
+        decoder.feed(ack(word))
+    decoder.feed(captured("engineering"))
+    assert decoder.outgoing(10.0) == b""
+    decoder.feed(bytes.fromhex("f4f3f2f10d0002aa0278000000003c00005500f8f7f6f5"))
+    assert decoder.outgoing(10.1) != b""

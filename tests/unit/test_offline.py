@@ -118,7 +118,7 @@ def test_without_json_it_speaks_to_people() -> None:
 
 @pytest.mark.parametrize("command", ["decode", "replay"])
 def test_an_unknown_driver_gets_a_hint(command: str) -> None:
-    result = called(f"{command} ld2401 -", "")
+    result = called(f"{command} ld241 -", "")
     assert result.exit_code == 2
     assert "Did you mean ld2410?" in result.output
 
