@@ -9,6 +9,7 @@ from typing import BinaryIO, TypeVar
 import click
 import msgspec
 
+from gateway.cli.calibration import read_calibration
 from gateway.cli.options import JSON_LINES
 from gateway.cli.recording import Piece, RecordingError, pieces, raw_pieces
 from gateway.cli.rerun import Rerun
@@ -63,6 +64,12 @@ def decode(
 @click.option("--busy-after", type=SECONDS, default=5.0, show_default=True, help="Seconds.")
 @click.option("--free-after", type=SECONDS, default=90.0, show_default=True, help="Seconds.")
 @click.option("--stale-after", type=SECONDS, default=300.0, show_default=True, help="Seconds.")
+@click.option(
+    "--calibration",
+    type=click.File("rb"),
+    metavar="CALIBRATION.json",
+    help="Judge levels by it, instead of the sensor's own word.",
+)
 def replay(
     driver: str,
     file: BinaryIO,
@@ -70,6 +77,7 @@ def replay(
     busy_after: float,
     free_after: float,
     stale_after: float,
+    calibration: BinaryIO | None,
     *,
     as_json: bool,
     raw: bool,
@@ -82,10 +90,11 @@ def replay(
     Examples:
       gateway replay ld2410 capture.jsonl --busy-after 0 --free-after 0
       gateway replay native messages.jsonl --json
+      gateway replay ld2410 capture.jsonl --calibration new.json
     """
     make = _maker(driver, options)
     rule = Rule(busy_after, free_after, stale_after, make().repeats_every)
-    rerun = Rerun(make, rule)
+    rerun = Rerun(make, rule, None if calibration is None else read_calibration(calibration))
     for piece in _read(file, raw=raw):
         for told in rerun.take(piece):
             click.echo(json.dumps(told) if as_json else _change_for_people(told))

@@ -6,8 +6,9 @@ from gateway.cli.recording import Piece
 from gateway.core.events import Change
 from gateway.core.machine import Machine
 from gateway.core.occupancy import Rule, Word
+from sensors.calibration import Calibration, Verdicts
 from sensors.decoder import Decoder
-from sensors.sample import Availability, Channel, Saying
+from sensors.sample import Availability, Channel, Sample, Saying
 
 STEP = 1.0  # seconds from one line to the next where it tells no time
 SENSOR = "sensor"
@@ -16,8 +17,13 @@ SENSOR = "sensor"
 class Rerun:
     """Each channel is a machine of its own; inside time never steps back."""
 
-    def __init__(self, make: Callable[[], Decoder], rule: Rule) -> None:
+    def __init__(
+        self, make: Callable[[], Decoder], rule: Rule, calibration: Calibration | None = None
+    ) -> None:
+        """`calibration`: by which levels are judged; None: the sensor's own word counts."""
         self._make = make
+        self._calibration = calibration
+        self._verdicts: dict[Channel, Verdicts] = {}
         self._rule = rule
         self._decoder = make()
         self._machines: dict[Channel, Machine] = {}
@@ -66,9 +72,16 @@ class Rerun:
                 return changes
             itself = not saying.bridge
             return changes + machine.availability(SENSOR, now, online=saying.online, itself=itself)
-        if saying.active is None:
+        active = self._active(channel, saying, now)
+        if active is None:
             return changes
-        return changes + machine.hear(SENSOR, Word(saying.active, now, seq=saying.seq), now)
+        return changes + machine.hear(SENSOR, Word(active, now, seq=saying.seq), now)
+
+    def _active(self, channel: Channel, sample: Sample, now: float) -> bool | None:
+        if self._calibration is None:
+            return sample.active
+        verdicts = self._verdicts.setdefault(channel, Verdicts(self._calibration))
+        return verdicts.judge(now, sample.levels)[0]
 
     def _tell(
         self, piece: Piece, channel: Channel, changes: Iterable[Change]
