@@ -104,8 +104,8 @@ def fit(empty: Sequence[Timed], busy: Sequence[Timed] = ()) -> Fitted:
 
     Raises CannotTellError.
     """
-    names = _names(empty)
     _must_suffice(empty, "empty")
+    names = _names(empty)
     if not busy:
         found = _above(empty, names, SPREAD, VOTES)
         return Fitted(found, Statistics(len(empty), 0, None, None, "fair"))

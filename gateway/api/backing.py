@@ -14,6 +14,7 @@ from gateway.api.health import Health
 from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
 from gateway.api.push import Targets
+from gateway.api.sensors import Calibrations
 from gateway.api.service import Say
 from gateway.bus import Bus
 from gateway.core.alerts import Alert
@@ -45,6 +46,9 @@ class Backing:
     """The VAPID public key."""
     foretell: Callable[[Alert], Prediction | None]
     """What is foretold of what an alert waits for."""
+    sensors: Callable[[], Mapping[str, object]]
+    """Every sensor, as JSON shows it."""
+    calibrations: Calibrations
     audience: Audience
     seen: Callable[[str], None]
     """Hears of every member that asks something."""

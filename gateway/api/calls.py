@@ -21,6 +21,7 @@ from gateway.api.operation import Operation
 from gateway.api.pages import PageRoutes
 from gateway.api.push import PushRoutes
 from gateway.api.ready import Ready
+from gateway.api.sensors import SensorRoutes
 from gateway.api.service import ServiceRoutes
 from gateway.api.socket import SocketRoutes
 from gateway.api.stream import StreamRoutes
@@ -40,6 +41,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         AlertRoutes(backing.desk, gym, backing.foretell),
         PushRoutes(backing.targets, backing.push_key),
         MemberRoutes(backing.credentials, backing.config),
+        SensorRoutes(backing.sensors, backing.calibrations),
         EventRoutes(model),
         ConnectionRoutes(hub),
         HealthRoutes(backing.health),

@@ -17,6 +17,7 @@ TAGS = {
     "Live": "What changes, as it changes. The messages are in `/asyncapi.json`.",
     "Members": "Anonymous phones, and passes for clients that can set no header.",
     "Alerts": "Be told when a machine becomes free.",
+    "Sensors": "What sensors say, and by what their levels are judged: for technicians.",
     "Events": "The log of every change, by number.",
     "Health": "How the gateway is.",
     "Documents": "This document and its sisters.",

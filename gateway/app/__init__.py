@@ -32,6 +32,7 @@ from gateway.inbox import Inbox
 from gateway.jobs import Batch, schedule
 from gateway.messages import encode_update
 from gateway.pipeline import restart
+from gateway.pipeline.calibrations import Calibrations
 from gateway.pipeline.judge import Judge
 from gateway.pipeline.loop import Pipeline
 from gateway.pipeline.recorder import HISTORY, Recorder
@@ -80,6 +81,7 @@ class Gateway:
             await self._server.open()  # a taken port is no start, and no sign of life
             undo.push_async_callback(self._server.stop)
             await self._record_the_start()
+            await self._calibrations.load()
             await self._alerts.load()
             await self._serving.let_sensors_in()
             await self._server.serve()
@@ -169,6 +171,7 @@ class Gateway:
         self._serving = Serving(config, self._writer, self._ledger, clock, self._inbox, self._ports)
         admin = {"sensors": self._show_sensors, "samples": self._show_samples}
         self._metrics = Metrics()
+        self._calibrations = Calibrations(sensors.hearings, self._serving.write, clock.wall)
         forecast = Forecast(ZoneInfo(config.branch.timezone), self._opening.is_open)
         self._forecasting = Forecasting(
             forecast,
@@ -190,7 +193,14 @@ class Gateway:
         )
         self._serving.credentials.when_gone(self._alerts.forget_members)
         backing = self._serving.backing(
-            self._model, self._bus, self._health, self._metrics, admin, self._alerts
+            self._model,
+            self._bus,
+            self._health,
+            self._metrics,
+            admin,
+            self._alerts,
+            self._report_sensors,
+            self._calibrations,
         )
         self._server = Server(backing)
         self._metrics.ask(**self._sources(), **self._alerts.counts())
@@ -291,11 +301,15 @@ class Gateway:
         moved = min(self._pipeline.moved_at, self._writer.moved_at) > oldest
         return moved and await self._server.answers()
 
-    def _show_sensors(self, _query: object) -> object:
-        told = report.sensors_report(
+    def _report_sensors(self) -> dict[str, object]:
+        return report.sensors_report(
             self._config, self._sensors.hearings, self._sensors.decoders, self._clock
         )
-        return told | {"ports": report.ports_report(self._ports.states(), self._clock)}
+
+    def _show_sensors(self, _query: object) -> object:
+        return self._report_sensors() | {
+            "ports": report.ports_report(self._ports.states(), self._clock)
+        }
 
     def _show_samples(self, query: Mapping[str, str]) -> object:
         return report.samples_report(self._samples, query, self._clock)

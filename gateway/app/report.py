@@ -77,7 +77,11 @@ def _sensor(
         "active": hearing.last.active if hearing.last else None,
         "strength": hearing.last.strength if hearing.last else None,
         "unit": hearing.last.unit if hearing.last else None,
+        "levels": dict(hearing.last.levels) if hearing.last else {},
         "battery": hearing.last.battery if hearing.last else None,
+        "signal": hearing.last.signal if hearing.last else None,
+        "calibrationVersion": hearing.version,
+        "score": None if hearing.score is None else round(hearing.score, 4),
         "clockOffset": hearing.clock_offset,
         "dropped": _remarks(hearing, decoder),
     }

@@ -21,6 +21,7 @@ from gateway.bridge import Writer
 from gateway.bus import Bus
 from gateway.clock import SystemClock
 from gateway.inbox import Inbox, Service
+from gateway.pipeline.calibrations import Calibrations
 from gateway.ports.broker_files import hashed
 from gateway.readmodel import ReadModel
 from gateway.store import notebook, people
@@ -71,6 +72,8 @@ class Serving:
         metrics: Metrics,
         admin: Mapping[str, AdminHandler],
         alerts: Alerts,
+        sensors: Callable[[], Mapping[str, object]],
+        calibrations: Calibrations,
     ) -> Backing:
         """What the API stands on."""
         return Backing(
@@ -94,6 +97,8 @@ class Serving:
             targets=alerts.targets,
             push_key=alerts.push_key,
             foretell=alerts.foretell,
+            sensors=sensors,
+            calibrations=calibrations,
             audience=alerts.audience,
             seen=alerts.seen,
             health=health,

@@ -6,6 +6,7 @@ import click
 
 COMMANDS = {  # name → module of this package
     "alerts": "alerts",
+    "calibrate": "calibrate",
     "calibration": "calibration",
     "check": "check",
     "decode": "offline",

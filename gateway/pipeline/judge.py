@@ -10,6 +10,7 @@ from gateway.core.machine import Machine
 from gateway.core.occupancy import Detector, Held, Word
 from gateway.core.stamp import stamp
 from gateway.inbox import Delivery, Item, PortBack, PortLost, Service
+from sensors.calibration import Verdicts
 from sensors.sample import Availability, Sample
 
 TICK = 0.5  # seconds: how exactly a lasting trend becomes a status; words are judged at once
@@ -45,6 +46,11 @@ class Hearing:
     """Seconds its timestamps are behind our clock."""
     remarks: Counter[str] = field(default_factory=Counter)
     """What was odd, counted by reason."""
+    verdicts: Verdicts | None = None
+    """By what its levels are judged; None: its own word counts."""
+    version: int | None = None
+    """The calibration's."""
+    score: float | None = None
 
 
 class Judge:
@@ -125,12 +131,23 @@ class Judge:
         hearing.clock_offset = stamped.age
         if stamped.remark is not None:
             hearing.remarks[stamped.remark] += 1
-        if sample.active is None:
+        active = _active(hearing, sample, delivery.at)
+        if active is None:
             return None
         if stamped.late and hearing.repeats:
             hearing.remarks["late"] += 1
             return None
-        return Word(sample.active, stamped.at, not stamped.late, sample.seq)
+        return Word(active, stamped.at, not stamped.late, sample.seq)
+
+
+def _active(hearing: Hearing, sample: Sample, at: float) -> bool | None:
+    """By its calibration, where it has one."""
+    if hearing.verdicts is None:
+        return sample.active
+    active, score = hearing.verdicts.judge(at, sample.levels)
+    if score is not None:
+        hearing.score = score
+    return active
 
 
 def _known(seq: int | None, newest: int | None) -> bool:

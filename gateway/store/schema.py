@@ -159,6 +159,15 @@ def _forecasts(db: Database) -> None:
     db.execute("CREATE TABLE forecasts (machine TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT")
 
 
+@ledger(name="0005_calibrations")
+def _calibrations(db: Database) -> None:
+    db.execute(
+        "CREATE TABLE calibrations (sensor TEXT NOT NULL, version INTEGER NOT NULL, at REAL NOT"
+        " NULL, who TEXT NOT NULL, why TEXT NOT NULL, body TEXT, statistics TEXT,"
+        " PRIMARY KEY (sensor, version)) STRICT, WITHOUT ROWID"
+    )
+
+
 class DamagedError(OSError):
     """The file is there and makes no sense."""
 

@@ -43,7 +43,7 @@ def gates(path: Path) -> Iterator[tuple[str, bool]]:
         levels = {
             name: float(value) for name, value in row.items() if name[:5] in ("move_", "still")
         }
-        one = (float(row["millis"]) / 1000, levels)
+        one: Timed = (float(row["millis"]) / 1000, levels)
         recordings.setdefault(row["recording"], []).append((one, row["occupied"] == "1"))
     for name, piece in recordings.items():
         if not piece[0][1]:
@@ -56,7 +56,7 @@ def gates(path: Path) -> Iterator[tuple[str, bool]]:
 
 def room(path: Path) -> Iterator[tuple[str, bool]]:
     """Recall and false alarms with the hold that the calibration chose."""
-    labelled = [
+    labelled: list[Labelled] = [
         (
             (
                 datetime.strptime(  # noqa: DTZ007  local, and only differences count

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from config.sections import Alerts as AlertRules
-from config.sections import Branch, Config, Http, Limits, Notify, Store
+from config.sections import Branch, Config, Http, Limits, Notify, Sensor, Store
 from gateway.api.backing import Backing
 from gateway.api.credentials import Credentials, Write
 from gateway.api.health import Health
@@ -26,9 +26,14 @@ from gateway.api.server import Server
 from gateway.api.viewer import Viewer
 from gateway.app.alerts import Alerts
 from gateway.app.notify import Channels
+from gateway.app.report import _sensor
 from gateway.bus import Bus
 from gateway.core.events import Event, Status
+from gateway.core.machine import Machine
+from gateway.core.occupancy import Rule
 from gateway.core.opening import Opening
+from gateway.pipeline.calibrations import Calibrations
+from gateway.pipeline.judge import Hearing
 from gateway.store import notebook, people, schema
 from tests.integration.memory_model import GYM, MemoryModel
 
@@ -74,6 +79,7 @@ class Served:
     ledger: sqlite3.Connection
     wall: Wall
     alerts: Alerts
+    hearings: dict[str, Hearing]
     broker_told: int = 0
     """How often the broker was told of sensors' keys."""
     health: Health = field(default_factory=lambda: Health(ready=True, degraded=False))
@@ -192,6 +198,21 @@ async def nothing_stored(_work: object) -> Any:
     return {}
 
 
+def heard(machine: str) -> Hearing:
+    """A sensor of the machine's own name, that speaks on change."""
+    found = Machine(machine, {machine: Rule(0, 0, 300, None)})
+    return Hearing(machine, found, found.detectors[machine], repeats=False)
+
+
+def sensor_rows(hearings: dict[str, Hearing], wall: Wall) -> dict[str, object]:
+    """As the report has them."""
+    sensors = [
+        _sensor(Sensor(id=name, machine=name, topic=name), hearing, None, wall)
+        for name, hearing in hearings.items()
+    ]
+    return {"asOf": wall(), "sensors": sensors}
+
+
 @asynccontextmanager
 async def serving(
     model: MemoryModel | None = None,
@@ -235,6 +256,7 @@ async def serving(
     opening = Opening(None, (), config.branch.timezone)
     channels = Channels(config, wall, lambda _topic, _payload: False)
     metrics = Metrics()
+    hearings = {view.machine: heard(view.machine) for view in model.views.values()}
     alerts = Alerts(config, model, wall, opening, nothing_stored, write, channels, metrics.attempt)
     credentials.when_gone(alerts.forget_members)
     server = Server(
@@ -253,6 +275,8 @@ async def serving(
             targets=alerts.targets,
             push_key=alerts.push_key,
             foretell=alerts.foretell,
+            sensors=lambda: sensor_rows(hearings, wall),
+            calibrations=Calibrations(hearings, write, wall),
             audience=alerts.audience,
             seen=alerts.seen,
             health=lambda: served.health,
@@ -264,7 +288,16 @@ async def serving(
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, read_bufsize=2**22) as client:
         served = Served(
-            model, bus, server, folder / "gateway.sock", client, credentials, ledger, wall, alerts
+            model,
+            bus,
+            server,
+            folder / "gateway.sock",
+            client,
+            credentials,
+            ledger,
+            wall,
+            alerts,
+            hearings,
         )
         bus.listen(alerts.ringing.ring)
         await alerts.load()

@@ -71,7 +71,7 @@ def test_what_looks_alike_is_refused_in_plain_words() -> None:
 @pytest.mark.parametrize(
     ("samples", "words"),
     [
-        ([], "no levels"),
+        ([], "does the sensor speak"),
         ([(0.0, {})] * 50, "no levels"),
         ([(0.0, {"rssi": 1.0})] * 50, "no levels"),
         ([(0.0, {"power_w": 1.0})] * 5, "only 5 samples of the empty machine"),

@@ -9,6 +9,7 @@ from gateway.core.machine import Machine
 from gateway.core.occupancy import Rule
 from gateway.inbox import Delivery, PortBack, PortLost
 from gateway.pipeline.judge import Batch, Hearing, Judge
+from sensors.calibration import Calibration, Limit, Verdicts
 from sensors.sample import Availability, Sample, Saying
 from tests.unit.knowing import (
     FREE,
@@ -220,3 +221,13 @@ def test_without_its_bridge_a_sensor_is_unknown_and_with_it_nothing_is_known() -
     assert told(bench.deliver(12, Availability(online=True, bridge=True))) == []
     assert not bench.machine.detectors["s"].held.tells_availability
     assert told(bench.deliver(13, Sample(active=True))) == [(OCCUPIED, OBSERVED, 13)]
+
+
+def test_a_calibrated_sensor_is_judged_by_its_levels_and_not_by_its_own_word() -> None:
+    bench = Bench()
+    bench.hearing.verdicts = Verdicts(Calibration({"power_w": Limit(0.0, 50.0)}))
+    used = bench.deliver(10, Sample(None, levels={"power_w": 80.0}))
+    assert told(used) == [(OCCUPIED, OBSERVED, 10)]
+    assert bench.hearing.score == 1.6
+    idle = bench.deliver(11, Sample(active=True, levels={"power_w": 1.0}))
+    assert told(idle) == [(FREE, OBSERVED, 11)]
