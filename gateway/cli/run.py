@@ -75,4 +75,5 @@ async def _until_told(gateway: Gateway) -> None:
     for number in STOPS:  # not the loop's own handlers: these would be gone before we are
         signal.signal(number, told)
     await gateway.run(stop)
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # it has stopped: another one changes nothing
+    for number in STOPS:  # it has stopped: another one changes nothing, whichever thread gets it
+        signal.signal(number, signal.SIG_IGN)
