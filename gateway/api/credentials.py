@@ -53,12 +53,17 @@ class Credentials:
         self._wall = wall
         self._sensors_changed = sensors_changed
         self._gone: Callable[[list[str]], None] = lambda _members: None
+        self._ended: Callable[[set[str]], None] = lambda _holders: None
         self._used: dict[str, float] = {}
         self._seen: dict[str, float] = {}
 
     def when_gone(self, hear: Callable[[list[str]], None]) -> None:
         """Who else must forget members that were removed."""
         self._gone = hear
+
+    def when_ended(self, hear: Callable[[set[str]], None]) -> None:
+        """Who must let go of holders (`role:id`) that are good for nothing any more."""
+        self._ended = hear
 
     # --- finding ------------------------------------------------------------------------------
 
@@ -150,6 +155,7 @@ class Credentials:
             audit(conn, entry)
 
         await self._write(work)
+        self._ended({str(Holder(key.role, key_id))})
         if key.role is Role.SENSOR:
             await self._sensors_changed()
         return revoked
@@ -174,6 +180,7 @@ class Credentials:
         """Forget a member with all its data."""
         await self._write(lambda conn: people.remove_member(conn, member))
         self._forget([member])
+        self._ended({str(Holder(Role.MEMBER, member))})
 
     # --- tickets ------------------------------------------------------------------------------
 

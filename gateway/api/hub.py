@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from config.sections import Limits
@@ -130,6 +130,12 @@ class Hub:
         if viewer.follow != NOTHING:
             self._rounds.flush()
         self._rounds.leave(viewer)
+
+    def end_streams_of(self, holders: Collection[str]) -> None:
+        """They may not listen any more: what is theirs ends."""
+        for viewer in self._open:
+            if viewer.holder in holders:
+                viewer.end()
 
     def as_of(self) -> float:
         """Epoch seconds, by the clock of what we read."""

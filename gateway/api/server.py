@@ -40,6 +40,7 @@ class Server:
             share=share_of(config.limits),
             audience=backing.audience,
         )
+        backing.credentials.when_ended(self.hub.end_streams_of)
         operations = calls.operations(backing, self.hub, self._live, self._history)
         self._tls = tls_of(config)
         app = application(backing, operations, self._tls)

@@ -256,7 +256,7 @@ async def serving(
     opening = Opening(None, (), config.branch.timezone)
     channels = Channels(config, wall, lambda _topic, _payload: False)
     metrics = Metrics()
-    hearings = {view.machine: heard(view.machine) for view in model.views.values()}
+    hearings = {view.machine: heard(view.machine) for view in model.snapshot().machines}
     alerts = Alerts(config, model, wall, opening, nothing_stored, write, channels, metrics.attempt)
     credentials.when_gone(alerts.forget_members)
     server = Server(

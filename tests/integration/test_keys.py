@@ -1,5 +1,6 @@
 """Who may come in: keys, their roles, their end."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -162,3 +163,22 @@ async def test_signed_keys_need_a_master_secret_and_say_how_to_make_one(api: Ser
     problem = await api.locally("POST", "/admin/keys", {"role": "admin", "signed": True})
     assert problem["status"] == 409
     assert "systemd credential `master`" in problem["detail"]
+
+
+@pytest.mark.parametrize("who", ["key", "member"])
+async def test_who_may_come_in_no_more_is_cut_off_at_once(api: Served, who: str) -> None:
+    if who == "key":
+        made = await api.locally("POST", "/admin/keys", {"role": "staff"})
+        secret = made["secret"]
+    else:
+        secret = (await (await api.call("POST", "/members")).json())["token"]
+    async with api.stream(**bearer(secret)) as stream, api.stream() as other:
+        await stream.next()
+        await other.next()
+        if who == "key":
+            await api.locally("DELETE", f"/admin/keys/{made['id']}")
+        else:
+            await api.call("DELETE", "/members/me", **bearer(secret))
+        await asyncio.wait_for(stream.reply.content.read(), 10)  # to its end
+        api.publish("bench-01")
+        assert (await other.next()).event == "machine_update"
