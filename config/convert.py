@@ -70,9 +70,11 @@ def plain(error: msgspec.ValidationError) -> str:
     """What the validation library says, in words for people who write TOML."""
     text, _, where = str(error).partition(" - at ")
     if bound := re.fullmatch(r"Expected `\w+` ([<>]=?) (\S+)", text):
-        said = f"{BOUNDS[bound[1]]} {float(bound[2]):g}"
+        said = f"{BOUNDS[bound[1]]} {float(bound[2]):.12g}"
     elif kinds := re.fullmatch(r"Expected `([^`]+)`, got `([^`]+)`", text):
         said = f"must be {_named(kinds[1])}, not {_named(kinds[2])}"
+    elif word := re.fullmatch(r"Invalid enum value (.*)", text):
+        said = f"{word[1]} is no word known here"
     elif text == "Expected `str` of length >= 1":
         said = "must not be empty"
     elif repr(ID_PATTERN) in text:

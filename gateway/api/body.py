@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from aiohttp import web
@@ -79,7 +79,17 @@ def _leaf(kind: Any, given: object, at: str) -> Iterator[Fault]:
     try:
         msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        yield Fault(at, plain(error))
+        choices = ", ".join(map(str, _choices(kind)))
+        yield Fault(at, f"{plain(error)}; there is: {choices}" if choices else plain(error))
+
+
+def _choices(kind: Any) -> tuple[object, ...]:
+    """The words that a value, or an array's values, may be."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    if get_origin(kind) in {tuple, list, Union, UnionType}:
+        return next(filter(None, map(_choices, get_args(kind))), ())
+    return ()
 
 
 def _escaped(name: str) -> str:

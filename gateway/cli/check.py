@@ -48,7 +48,12 @@ def _counts(config: Config) -> dict[str, int]:
 
 
 def _said(counts: dict[str, int]) -> str:
-    return ", ".join(f"{n} {what}" for what, n in counts.items()).replace("serialL", "serial l")
+    words = {"machines": "machine", "sensors": "sensor", "serialLines": "serial line"}
+    found = []
+    for what, count in counts.items():
+        one, many = words.get(what, "category"), f"{words[what]}s" if what in words else what
+        found.append(f"{count} {one if count == 1 else many}")
+    return ", ".join(found)
 
 
 def _tell_mistakes(error: ConfigError, *, as_json: bool) -> None:

@@ -29,6 +29,7 @@ class Post:
             connector=self._connector,
             timeout=_TIMEOUT,
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "gym-gateway"},
             auto_decompress=False,
         )
 

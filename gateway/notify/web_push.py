@@ -77,7 +77,7 @@ def payload(notice: Notice) -> bytes:
             "machineId": notice.machine,
             "alertId": notice.alert_id,
             "firingId": notice.firing_id,
-            "expiresAt": notice.expires_at,
+            "expiresAt": round(notice.expires_at, 3),
             "trial": notice.trial,
         }
     )

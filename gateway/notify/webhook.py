@@ -52,9 +52,9 @@ def payload(notice: Notice) -> bytes:
             "machineId": notice.machine,
             "name": notice.name,
             "category": notice.category,
-            "freeSince": notice.free_since,
+            "freeSince": round(notice.free_since, 3),
             "place": notice.place,
-            "expiresAt": notice.expires_at,
+            "expiresAt": round(notice.expires_at, 3),
             "url": notice.url,
         }
     )

@@ -229,6 +229,16 @@ async def test_a_wrong_wish_is_named_and_nothing_is_stored(
     assert (await (await api.call("GET", "/alerts", Authorization=who)).json())["alerts"] == []
 
 
+async def test_a_word_that_is_not_known_is_told_those_that_are(api: Served) -> None:
+    wish = PRESS | {"quietHours": {"start": 22, "end": 7, "days": ["xyz"]}}
+    refused = await subscribe(api, await member(api), 422, **wish)
+    assert "there is: mon, tue" in refused["detail"]
+    assert (
+        "7776000"
+        in (await subscribe(api, await member(api), 422, **PRESS, expiresIn=1e9))["detail"]
+    )
+
+
 async def test_others_alerts_do_not_exist(api: Served) -> None:
     alert = await subscribe(api, await member(api))
     other = await member(api)
