@@ -169,7 +169,11 @@ class Gateway:
         )
         self._ports = Ports(config, sensors, self._inbox, clock, self._supervisor)
         self._serving = Serving(config, self._writer, self._ledger, clock, self._inbox, self._ports)
-        admin = {"sensors": self._show_sensors, "samples": self._show_samples}
+        admin = {
+            "sensors": self._show_sensors,
+            "samples": self._show_samples,
+            "broker": lambda _query: self._ports.broker_login(),
+        }
         self._metrics = Metrics()
         self._calibrations = Calibrations(sensors.hearings, self._serving.write, clock.wall)
         forecast = Forecast(ZoneInfo(config.branch.timezone), self._opening.is_open)

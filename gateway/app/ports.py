@@ -97,6 +97,14 @@ class Ports:
         """Port → what is wrong and what to do."""
         return {state.id: state.problem for state in self.states() if state.state != "up"}
 
+    def broker_login(self) -> dict[str, str | None]:
+        """How to listen to the broker, for who may open the local socket."""
+        if self._broker is None:
+            url, user, password = _configured(self._config)
+            return {"url": url, "user": user, "password": password}
+        broker = self._broker
+        return {"url": broker.url, "user": broker.user, "password": broker.password}
+
     def publish(self, topic: str, payload: bytes) -> bool:
         """With QoS 1; False while the broker is not there."""
         mqtt = self._mqtt

@@ -1,17 +1,23 @@
 """`gateway sensors`: what the running gateway hears."""
 
 import json
+import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from config.load import load
 from gateway.cli.local import ask_or_exit
 from gateway.cli.options import CONFIG, JSON_LINES
+
+if TYPE_CHECKING:
+    from sensors.discovery import Proposal
 
 WATCH_EVERY = 0.25  # seconds between two questions while watching
 WIDE = 110  # characters of a terminal that has room for every column
@@ -28,6 +34,7 @@ def sensors() -> None:
     Examples:
       gateway sensors list
       gateway sensors watch leg-press-01
+      gateway sensors discover
     """
 
 
@@ -76,6 +83,68 @@ def watch(path: Path, sensor: str | None, *, as_json: bool) -> None:
             time.sleep(WATCH_EVERY)
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+@sensors.command()
+@CONFIG
+@JSON_LINES
+@click.option(
+    "--seconds", type=click.FloatRange(1, 3600), default=30.0, show_default=True, help="To listen."
+)
+@click.option("--all", "all_", is_flag=True, help="Those that are configured too.")
+def discover(path: Path, seconds: float, *, all_: bool, as_json: bool) -> None:
+    """Listen to the broker, and propose entries for the sensors that are heard.
+
+    Prints `[[sensors]]` entries, ready to paste into the configuration. Use a machine while it
+    listens, or let the device send: what speaks on change is heard when it changes.
+
+    \b
+    Examples:
+      gateway sensors discover
+      gateway sensors discover --seconds 120 --json | jq 'select(.confidence == "high")'
+    """
+    from gateway.ports.eavesdrop import CannotListenError, overheard  # noqa: PLC0415  paho: 20 ms
+    from sensors.discovery import propose  # noqa: PLC0415  with it
+
+    login = ask_or_exit(path, "/admin/broker")
+    if not as_json:
+        click.echo(f"listening to {login['url']} for {seconds:g} s; Ctrl-C ends it", err=True)
+    heard: list[tuple[str, bytes]] = []
+    try:
+        heard.extend(overheard(login["url"], login["user"], login["password"], seconds))
+    except CannotListenError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    known = {
+        (row["driver"], row["source"]) for row in ask_or_exit(path, "/admin/sensors")["sensors"]
+    }
+    found = [one for one in propose(heard) if all_ or (one.driver, one.topic) not in known]
+    _print_proposals(path, found, as_json=as_json)
+    if not found and not as_json:
+        click.echo(f"{len(heard)} messages, and no sensor that is not configured.", err=True)
+
+
+def _print_proposals(path: Path, found: Sequence["Proposal"], *, as_json: bool) -> None:
+    from sensors.discovery import as_toml  # noqa: PLC0415  only here
+
+    machines = [machine.id for machine in load(path).machines]
+    for one in found:
+        name = _name_of(one)
+        near = get_close_matches(name, machines, n=1, cutoff=0.5)
+        if as_json:
+            row = msgspec.to_builtins(one)
+            click.echo(json.dumps({"sensorId": name, "machineId": next(iter(near), None), **row}))
+        else:
+            click.echo(as_toml(one, name, next(iter(near), None), machines) + "\n")
+
+
+def _name_of(one: "Proposal") -> str:
+    """An id made of its topic: the part that names the device."""
+    noise = {"tele", "stat", "sensor", "binary_sensor", "state", "event", "up", "application"}
+    noise |= {"device", "devices", "shellies", "zigbee2mqtt", "occupancy", "gyms", "machines", "v3"}
+    parts = [part for part in one.topic.lower().split("/") if part not in noise]
+    text = re.sub(r"[^a-z0-9]+", "-", "-".join(parts[-2:])).strip("-") or one.driver
+    return f"{text}-{one.channel}"[:64] if one.channel != 0 else text[:64]
 
 
 def _first_look(path: Path, sensor: str | None, *, quiet: bool) -> int:

@@ -70,6 +70,12 @@ def aim(client: Client, url: str) -> None:
     )
 
 
+def place_of(url: str) -> tuple[str, int]:
+    """(host or socket path, port) that an address stands for."""
+    parts = urlsplit(url)
+    return _host(parts), _port(parts)
+
+
 def _host(parts: SplitResult) -> str:
     return parts.path if parts.scheme == "unix" else parts.hostname or "localhost"
 
