@@ -96,6 +96,7 @@ class Mqtt(Section, frozen=True):
 
     url: Text = "embedded"
     listen: Text = "127.0.0.1:1883"
+    homeassistant: bool = True  # announce every machine to Home Assistant
 
 
 class Serial(Section, frozen=True):

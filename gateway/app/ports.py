@@ -13,6 +13,7 @@ from gateway.app.branch_sensors import BranchSensors
 from gateway.clock import SystemClock
 from gateway.inbox import Inbox, PortLost
 from gateway.ports.broker_files import SensorUser
+from gateway.ports.homeassistant import Announcer
 from gateway.ports.mqtt_port import MqttPort
 from gateway.ports.state import PortState
 from gateway.ports.status_topics import StatusTopics
@@ -53,6 +54,7 @@ class Ports:
         self._mqtt: MqttPort | None = None
         self._people = asyncio.Event()
         self._greet: list[Callable[[], None]] = []
+        self._listeners: dict[str, Callable[[bytes], None]] = {}
 
     def start(self, tasks: asyncio.TaskGroup) -> list["asyncio.Task[None]"]:
         """Run every port, each kept alive by itself."""
@@ -76,8 +78,16 @@ class Ports:
     ) -> StatusTopics:
         """Our retained status topics on this broker."""
         gym = self._config.branch.id
-        topics = StatusTopics(gym, machines, removed, self._publish, message)
+        gone = tuple(removed)
+        topics = StatusTopics(gym, machines, gone, self._publish, message)
         self._greet.append(topics.all_again)
+        url = self._config.branch.public_url
+        announcer = Announcer(gym, self._config.machines, gone, self._publish, url)
+        if self._config.mqtt.homeassistant:
+            self._listeners.update(announcer.heard())
+            self._greet.append(announcer.all_again)
+        else:
+            self._greet.append(announcer.withdraw)
         return topics
 
     def let_in(self, sensors: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:
@@ -130,6 +140,7 @@ class Ports:
             strangers=[filter_.format(gym=self._config.branch.id) for filter_ in STRANGERS],
             username=user,
             password=password,
+            listeners=self._listeners,
         )
         for greet in self._greet:
             self._mqtt.on_connected(greet)

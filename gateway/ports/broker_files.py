@@ -52,6 +52,7 @@ def configuration(folder: Path, own: str, listen: Listen) -> str:
 def permissions(gym: str, topics: Iterable[str]) -> str:
     """Who may do what: everybody reads, sensors write their own topics, the gateway all."""
     native = [f"gyms/{gym}/machines/+/{word}" for word in ("occupancy", "availability")]
+    native.append("homeassistant/status")  # Home Assistant's birth
     trees = sorted({f"{topic.removesuffix('/#')}/#" for topic in topics if not _reserved(topic)})
     lines = ["topic read #", *(f"topic write {topic}" for topic in native + trees)]
     return "\n".join([*lines, "", f"user {USER}", "topic readwrite #", ""])

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage, topic_matches_sub
@@ -65,7 +66,9 @@ class MqttPort:
         password: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         marker_within: float = MARKER_WITHIN,
+        listeners: Mapping[str, Callable[[bytes], None]] = MappingProxyType({}),
     ) -> None:
+        """`listeners` hear payloads of topics that are no sensor's, on the loop."""
         name = client_id(gym)
         self._url = url
         self._status_topic = f"gyms/{gym}/gateway/status"
@@ -82,7 +85,8 @@ class MqttPort:
         self._sensors = frozenset(feed.sensor for who in feeds.values() for feed in who)
         self._decoders = {id(feed.decoder): feed.decoder for who in feeds.values() for feed in who}
         alone = [t for t in feeds if not any(topic_matches_sub(s, t) for s in strangers)]
-        self._topics = [*strangers, *alone, self._marker_topic]
+        self._listeners = {topic.encode(): hear for topic, hear in listeners.items()}
+        self._topics = [*strangers, *alone, *listeners, self._marker_topic]
         self._inbox = inbox
         self._clock = clock
         self._marker_within = marker_within
@@ -235,6 +239,9 @@ class MqttPort:
     def _decode(self, topic: bytes, payload: bytes | None) -> tuple[tuple[str, Saying], ...]:
         if payload is None:
             self._dropped["too_large"] += 1
+            return ()
+        if (listener := self._listeners.get(topic)) is not None:
+            listener(payload)
             return ()
         feeds = self._feeds.get(topic) or self._tree(topic)
         if not feeds:
