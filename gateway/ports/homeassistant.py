@@ -1,6 +1,7 @@
 """Every machine in Home Assistant, by MQTT discovery: a device with its status."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from config.sections import Machine
@@ -8,6 +9,7 @@ from gateway.core.events import Status
 from gateway.ports.status_topics import Publish
 
 BIRTH, BORN = "homeassistant/status", b"online"
+AGAIN_AFTER = 5.0  # seconds: whoever says that it was born each second is told no faster
 IN_USE = "{{ {'occupied': 'ON', 'free': 'OFF'}.get(value_json.status, 'None') }}"  # None: unknown
 
 
@@ -28,6 +30,7 @@ class Announcer:
         self._removed = tuple(removed)
         self._publish = publish
         self._url = url
+        self._told_at = float("-inf")
 
     def all_again(self) -> None:
         """Everything, retained."""
@@ -39,7 +42,13 @@ class Announcer:
 
     def heard(self) -> Mapping[str, Callable[[bytes], None]]:
         """What we listen to: it tells when it has started."""
-        return {BIRTH: lambda payload: self.all_again() if payload == BORN else None}
+        return {BIRTH: self._hear}
+
+    def _hear(self, payload: bytes) -> None:
+        now = time.monotonic()
+        if payload == BORN and now - self._told_at >= AGAIN_AFTER:
+            self._told_at = now
+            self.all_again()
 
     def withdraw(self) -> None:
         """Switched off: nothing of ours stays."""

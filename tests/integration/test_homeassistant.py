@@ -72,6 +72,17 @@ def test_a_machine_is_a_device_with_its_status_and_whether_it_is_used(tmp_path: 
     ]
 
 
+def test_when_home_assistant_starts_it_is_told_again(tmp_path: Path) -> None:
+    with gateway(tmp_path, CONFIG) as process:
+        process.wait_port_up()
+        with home(process) as listening:
+            listening.next()
+            for word in ("offline", "online", "online"):
+                listening.client.publish("homeassistant/status", word, qos=1).wait_for_publish(10)
+            assert listening.next()[0] == TOPIC
+            assert listening.silent()  # once: who says it again and again is told no faster
+
+
 def test_switched_off_nothing_of_ours_stays(tmp_path: Path) -> None:
     with gateway(tmp_path, CONFIG) as process:
         process.wait_port_up()
