@@ -12,6 +12,7 @@ from config.load import load
 from sensors import catalog
 from sensors.decoder import Decoder, Driver
 from sensors.sample import Sample, Saying
+from tests.acceptance.fuzz import campaign
 from tests.unit.test_ld2410 import captured
 
 DOCS = Path(__file__).parents[2] / "docs" / "sensors.md"
@@ -234,3 +235,8 @@ def test_the_docs_example_of_a_driver_works() -> None:
     decoder = module["DRIVER"].decoder({})
     assert [decoder.feed(word) for word in (b"sat", b"what")] == [[Sample(active=True)], []]
     assert decoder.dropped == {"unknown_word": 1}
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_a_short_campaign_of_nonsense_finds_nothing(name: str) -> None:
+    campaign(name, 200, 7)
