@@ -55,6 +55,7 @@ KNOWN = (
     Known("readers_busy", "Threads that read the database now.", "gauge"),
     Known("readers", "Threads that can.", "gauge"),
     Known("port_up", "1 while the port is up.", "gauge", "port"),
+    Known("findings", "Sensors that somebody should look at.", "gauge", "finding"),
     Known("alerts", "Alerts that wait to ring.", "gauge"),
     Known("rings", "Alerts that rang.", "counter"),
     Known(

@@ -50,6 +50,8 @@ class SensorRow(Wire, frozen=True):
     score: float | None
     """The height of the level that decides; from 1 on it is in use."""
     dropped: Mapping[str, int]
+    findings: tuple[str, ...]
+    """What somebody should look at: see `docs/sensors.md`."""
 
 
 class SensorRows(Wire, frozen=True):

@@ -24,6 +24,7 @@ from gateway.bus import Bus
 from gateway.clock import SystemClock, boot_id, dated
 from gateway.core.bins import Bins
 from gateway.core.events import Event
+from gateway.core.findings import Finding
 from gateway.core.forecast import Forecast
 from gateway.core.occupancy import HOLD
 from gateway.core.opening import Opening
@@ -175,6 +176,7 @@ class Gateway:
             "broker": lambda _query: self._ports.broker_login(),
         }
         self._metrics = Metrics()
+        self._look = report.looker(self._opening, clock)
         self._calibrations = Calibrations(sensors.hearings, self._serving.write, clock.wall)
         forecast = Forecast(ZoneInfo(config.branch.timezone), self._opening.is_open)
         self._forecasting = Forecasting(
@@ -234,6 +236,9 @@ class Gateway:
             "readers": lambda: READERS,
             "port_up": lambda: {s.id: s.state == "up" for s in self._ports.states()},
             "ingest_dropped": lambda: {s.id: sum(s.dropped.values()) for s in self._ports.states()},
+            "findings": lambda: Counter(
+                finding.value for found in self._findings().values() for finding in found
+            ),
             "bytes_written": bytes_written,
         }
 
@@ -297,6 +302,7 @@ class Gateway:
             details={
                 "ports": report.ports_report(self._ports.states(), self._clock),
                 "sensors": report.remarks_report(self._sensors.hearings, self._sensors.decoders),
+                "findings": self._findings(),
             },
         )
 
@@ -305,9 +311,16 @@ class Gateway:
         moved = min(self._pipeline.moved_at, self._writer.moved_at) > oldest
         return moved and await self._server.answers()
 
+    def _findings(self) -> dict[str, list[Finding]]:
+        return report.findings_report(self._sensors.hearings, self._look)
+
     def _report_sensors(self) -> dict[str, object]:
         return report.sensors_report(
-            self._config, self._sensors.hearings, self._sensors.decoders, self._clock
+            self._config,
+            self._sensors.hearings,
+            self._sensors.decoders,
+            self._clock,
+            self._look,
         )
 
     def _show_sensors(self, _query: object) -> object:

@@ -1,12 +1,14 @@
 """What the technician and the operator are told over the local socket."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from config.effective import sensors_of
 from config.sections import Config, Sensor
 from gateway.core.clock import Clock
 from gateway.core.errors import Fault, InvalidError
+from gateway.core.findings import Finding, findings
+from gateway.core.opening import Opening
 from gateway.pipeline.judge import Hearing
 from gateway.ports.state import PortState
 from gateway.samples import Samples, Seen
@@ -15,15 +17,42 @@ from sensors.decoder import Decoder
 LONGEST_NUMBER = 18  # digits: beyond these nothing was ever counted
 
 
+Look = Callable[[Hearing], list[Finding]]
+"""What is odd about a sensor."""
+
+
 def sensors_report(
     config: Config,
     hearings: Mapping[str, Hearing],
     decoders: Mapping[str, Decoder],
     clock: Clock,
+    look: Look,
 ) -> dict[str, object]:
-    """Every sensor: what it says, when last, what could not be used and why."""
-    rows = [_sensor(s, hearings[s.id], decoders.get(s.id), clock) for s in sensors_of(config)]
+    """Every sensor: what it says, when last, what could not be used and why, what is odd."""
+    rows = [_sensor(s, hearings[s.id], decoders.get(s.id), clock, look) for s in sensors_of(config)]
     return {"asOf": clock.wall(), "sensors": rows}
+
+
+def looker(opening: Opening, clock: Clock) -> Look:
+    """Judges a sensor's last hours by the branch's opening hours."""
+
+    def is_open(at: float) -> bool:
+        return opening.is_open(at + clock.offset)
+
+    def after(at: float, seconds: float) -> float:
+        return opening.after_open_seconds(at + clock.offset, seconds) - clock.offset
+
+    def look(hearing: Hearing) -> list[Finding]:
+        battery = hearing.last.battery if hearing.last else None
+        return findings(hearing.past, battery, clock.monotonic(), is_open, after)
+
+    return look
+
+
+def findings_report(hearings: Mapping[str, Hearing], look: Look) -> dict[str, list[Finding]]:
+    """Sensor → what is odd; the others are left out."""
+    rows = {name: look(hearing) for name, hearing in hearings.items()}
+    return {name: found for name, found in rows.items() if found}
 
 
 def ports_report(states: Iterable[PortState], clock: Clock) -> list[dict[str, object]]:
@@ -62,7 +91,7 @@ def samples_report(samples: Samples, query: Mapping[str, str], clock: Clock) -> 
 
 
 def _sensor(
-    sensor: Sensor, hearing: Hearing, decoder: Decoder | None, clock: Clock
+    sensor: Sensor, hearing: Hearing, decoder: Decoder | None, clock: Clock, look: Look
 ) -> dict[str, object]:
     verdict = hearing.detector.verdict
     return {
@@ -84,6 +113,7 @@ def _sensor(
         "score": None if hearing.score is None else round(hearing.score, 4),
         "clockOffset": hearing.clock_offset,
         "dropped": _remarks(hearing, decoder),
+        "findings": look(hearing),
     }
 
 

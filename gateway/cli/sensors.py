@@ -177,7 +177,7 @@ def _print_table(rows: list[Row]) -> None:
             _says(row),
             f"{row['status']} ({row['cause']})",
             _ago(row["lastHeard"]),
-            _counts(row),
+            ", ".join(filter(None, (*row["findings"], _counts(row)))),
         )
     console.print(table)
 

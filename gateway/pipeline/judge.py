@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.core.clock import Clock
 from gateway.core.events import Change
+from gateway.core.findings import Past
 from gateway.core.machine import Machine
 from gateway.core.occupancy import Detector, Held, Word
 from gateway.core.stamp import stamp
@@ -51,6 +52,7 @@ class Hearing:
     version: int | None = None
     """The calibration's."""
     score: float | None = None
+    past: Past = field(default_factory=lambda: Past(0.0))
 
 
 class Judge:
@@ -69,6 +71,8 @@ class Judge:
         self._clock = clock
         self._watch = watch
         self._ticked_at = float("-inf")
+        for hearing in hearings.values():
+            hearing.past = Past(clock.monotonic())
 
     def take(self, items: Iterable[Item]) -> Batch:
         """Judge what was heard, then let time pass for everyone."""
@@ -91,6 +95,8 @@ class Judge:
         self._ticked_at = now
         for machine in self._machines.values():
             batch.changes += machine.tick(now)
+        for hearing in self.hearings.values():
+            hearing.past.look(hearing.detector.verdict.status, now)
 
     def _port(self, item: PortLost | PortBack, batch: Batch) -> None:
         for sensor in sorted(item.sensors & self.hearings.keys()):

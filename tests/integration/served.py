@@ -207,7 +207,7 @@ def heard(machine: str) -> Hearing:
 def sensor_rows(hearings: dict[str, Hearing], wall: Wall) -> dict[str, object]:
     """As the report has them."""
     sensors = [
-        _sensor(Sensor(id=name, machine=name, topic=name), hearing, None, wall)
+        _sensor(Sensor(id=name, machine=name, topic=name), hearing, None, wall, lambda _hearing: [])
         for name, hearing in hearings.items()
     ]
     return {"asOf": wall(), "sensors": sensors}
