@@ -31,6 +31,8 @@ class MachineUpdate(
     seq: int | msgspec.UnsetType = msgspec.UNSET
     id: str | msgspec.UnsetType = msgspec.UNSET
     """`<epoch>-<seq>`: what a client that comes back says it knows."""
+    calibration_version: int | msgspec.UnsetType = msgspec.UNSET
+    """Of the sensor, where its levels were judged."""
 
 
 class Alternative(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -87,7 +89,8 @@ def encode_update(view: MachineView) -> bytes:
 
 def encode_event(event: Event, view: MachineView) -> bytes:
     """A stored event of the machine in `view`, as JSON with its `seq` and `id`."""
-    return _encode(_update(event, view, event.seq, f"{event.epoch}-{event.seq}"))
+    name = f"{event.epoch}-{event.seq}"
+    return _encode(_update(event, view, event.seq, name, event.calibration))
 
 
 def _update(
@@ -95,6 +98,7 @@ def _update(
     view: MachineView,
     seq: int | msgspec.UnsetType = msgspec.UNSET,
     name: str | msgspec.UnsetType = msgspec.UNSET,
+    calibration: int | None = None,
 ) -> MachineUpdate:
     return MachineUpdate(
         machine_id=view.machine,
@@ -106,4 +110,5 @@ def _update(
         cause=said.cause,
         seq=seq,
         id=name,
+        calibration_version=msgspec.UNSET if calibration is None else calibration,
     )

@@ -33,6 +33,8 @@ class EventRow(Wire, frozen=True):
     cause: Cause
     timestamp: float
     last_change: float
+    calibration_version: int | None
+    """Of the sensor whose word it was, where its levels were judged."""
 
 
 class EventsReply(Wire, frozen=True):
@@ -96,4 +98,5 @@ def _row(event: Event) -> EventRow:
         cause=event.cause,
         timestamp=moment(event.timestamp),
         last_change=moment(event.last_change),
+        calibration_version=event.calibration,
     )

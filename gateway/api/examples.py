@@ -91,4 +91,5 @@ EVENT: dict[str, object] = {
     "cause": "observed",
     "timestamp": 1634567890.0,
     "lastChange": 1634567850.0,
+    "calibrationVersion": None,
 }

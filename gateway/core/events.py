@@ -48,6 +48,8 @@ class Change:
     """The word that led here was live when it was heard."""
     sensor_seq: int | None = None
     """The sensor's own number of that word, where it numbers."""
+    calibration: int | None = None
+    """The version of the sensor's calibration that it was judged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Event:
     sensor_seq: int | None
     synchronised: bool = True
     """The clock that dated it was right, or it has been dated anew since."""
+    calibration: int | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -143,7 +143,8 @@ class Machine:
         if status is Status.UNKNOWN:
             return Verdict(status, self._blind_cause(), newest.decided, newest.decided)
         at = max(map(attrgetter("at"), self._verdicts.values()))
-        return Verdict(status, newest.cause, at, newest.decided, newest.live, newest.seq)
+        said = (newest.live, newest.seq, newest.calibration)
+        return Verdict(status, newest.cause, at, newest.decided, *said)
 
     def _status(self) -> Status:
         statuses = {verdict.status for verdict in self._verdicts.values()}
@@ -165,6 +166,7 @@ class Machine:
             verdict.decided,
             verdict.live,
             verdict.seq,
+            verdict.calibration,
         )
 
 

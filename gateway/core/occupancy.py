@@ -45,6 +45,8 @@ class Word:
     at: float
     live: bool = True
     seq: int | None = None
+    calibration: int | None = None
+    """The version that it was judged by."""
 
     @property
     def status(self) -> Status:
@@ -63,6 +65,7 @@ class Verdict:
     decided: float
     live: bool = False
     seq: int | None = None
+    calibration: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +238,8 @@ class Detector:
         assert word is not None
         cause = Cause.OBSERVED if word.live else Cause.LATE
         decided = max(due, self._heard_at)  # a late word is dated back, its verdict is not
-        return self._judge(Verdict(word.status, cause, word.at, decided, word.live, word.seq))
+        said = (word.live, word.seq, word.calibration)
+        return self._judge(Verdict(word.status, cause, word.at, decided, *said))
 
     def _unknown(self, cause: Cause, now: float) -> list[Verdict]:
         """A change of cause alone keeps its old `at`."""

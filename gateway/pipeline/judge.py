@@ -143,7 +143,8 @@ class Judge:
         if stamped.late and hearing.repeats:
             hearing.remarks["late"] += 1
             return None
-        return Word(active, stamped.at, not stamped.late, sample.seq)
+        version = None if hearing.verdicts is None else hearing.version
+        return Word(active, stamped.at, not stamped.late, sample.seq, version)
 
 
 def _active(hearing: Hearing, sample: Sample, at: float) -> bool | None:

@@ -10,14 +10,14 @@ from gateway.core.events import Cursor, DatedChange, Event, Status
 from gateway.store.schema import CAUSES, STATUSES
 
 PURGED_AT_ONCE = 500  # rows a transaction: a few milliseconds of the writer's time
-ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LOOKED_AT = 200_000  # events, a week of a busy branch, 1 s on a Pi: what is older is not known
 AT_ONCE = 50  # rows of one INSERT: sqlite3 gives the interpreter away and back once a statement
 INSERT = f"INSERT INTO events VALUES {ROW}"  # noqa: S608  a constant
 INSERT_MANY = INSERT + f", {ROW}" * (AT_ONCE - 1)
 SELECT = """
     SELECT seq, epochs.epoch, machines.machine, status, cause, timestamp, last_change, live,
-           sensor_seq, synchronised
+           sensor_seq, synchronised, calibration
     FROM events JOIN machines ON machines.number = events.machine
     JOIN epochs ON epochs.number = events.epoch
 """
@@ -76,6 +76,7 @@ class Log:
                     dated.synchronised,
                     change.live,
                     change.sensor_seq,
+                    change.calibration,
                 )
             )
             events.append(
@@ -90,6 +91,7 @@ class Log:
                     change.live,
                     change.sensor_seq,
                     dated.synchronised,
+                    change.calibration,
                 )
             )
         self._insert(rows)
@@ -178,7 +180,8 @@ def purge(conn: sqlite3.Connection, before: float) -> int:
 
 def _event(row: Any) -> Event:
     """A row of SELECT; sqlite3 types its rows as Any."""
-    seq, epoch, machine, status, cause, timestamp, last_change, live, sensor_seq, right = row
+    seq, epoch, machine, status, cause, timestamp, last_change, live, sensor_seq, *more = row
+    right, calibration = more
     return Event(
         seq,
         epoch,
@@ -190,6 +193,7 @@ def _event(row: Any) -> Event:
         bool(live),
         sensor_seq,
         bool(right),
+        calibration,
     )
 
 

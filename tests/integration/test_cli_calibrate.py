@@ -108,6 +108,7 @@ def test_a_plug_is_taught_and_its_machine_is_known_from_then_on(
     process.wait_status("m000", "occupied")
     plug.watts = 2.0
     process.wait_status("m000", "free")
+    assert process.local("/events")["events"][-1]["calibrationVersion"] == 1
     for words, told in (
         (["--versions"], "power_w"),
         (["--toml"], '[calibrations."plug"]'),
