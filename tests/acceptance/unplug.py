@@ -120,9 +120,10 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gw-") as folder:
         report = asyncio.run(campaign(Path(folder), asked.times, asked.seed))
+    middle = sorted(report.returns)[len(report.returns) // 2]
     print(
         f"{len(report.returns)} times, seed {asked.seed}: heard again within"
-        f" {max(report.returns):.2f} s (median {sorted(report.returns)[len(report.returns) // 2]:.2f} s),"
+        f" {max(report.returns):.2f} s (median {middle:.2f} s),"
         f" {report.missed} words of the other line missed, {report.descriptors} descriptors left"
     )
     return 0 if report.good else 1
