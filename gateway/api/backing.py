@@ -14,6 +14,7 @@ from gateway.api.health import Health
 from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
 from gateway.api.push import Targets
+from gateway.api.samples import Newer
 from gateway.api.sensors import Calibrations
 from gateway.api.service import Say
 from gateway.bus import Bus
@@ -49,6 +50,7 @@ class Backing:
     sensors: Callable[[], Mapping[str, object]]
     """Every sensor, as JSON shows it."""
     calibrations: Calibrations
+    samples: Newer
     audience: Audience
     seen: Callable[[str], None]
     """Hears of every member that asks something."""

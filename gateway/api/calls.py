@@ -21,6 +21,7 @@ from gateway.api.operation import Operation
 from gateway.api.pages import PageRoutes
 from gateway.api.push import PushRoutes
 from gateway.api.ready import Ready
+from gateway.api.samples import SampleRoutes
 from gateway.api.sensors import SensorRoutes
 from gateway.api.service import ServiceRoutes
 from gateway.api.socket import SocketRoutes
@@ -31,6 +32,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
     """What the documents show; `live` and `history` keep ready bytes."""
     model, gym = backing.model, backing.config.branch.id
     service = ServiceRoutes(model, gym, backing.say, backing.write, backing.wall)
+    sensors = SensorRoutes(backing.sensors, backing.calibrations)
     subjects = (
         BranchRoutes(model, live),
         MachineRoutes(model, gym, live),
@@ -41,7 +43,8 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         AlertRoutes(backing.desk, gym, backing.foretell),
         PushRoutes(backing.targets, backing.push_key),
         MemberRoutes(backing.credentials, backing.config),
-        SensorRoutes(backing.sensors, backing.calibrations),
+        sensors,
+        SampleRoutes(sensors.names, backing.samples, hub),
         EventRoutes(model),
         ConnectionRoutes(hub),
         HealthRoutes(backing.health),

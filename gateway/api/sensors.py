@@ -209,6 +209,10 @@ class SensorRoutes:
             ),
         ]
 
+    def names(self) -> list[str]:
+        """Every sensor's id."""
+        return [row.sensor_id for row in msgspec.convert(self._report(), SensorRows).sensors]
+
     async def list_sensors(self, request: web.Request) -> web.Response:
         """As of now."""
         no_parameters(request)

@@ -207,6 +207,7 @@ class Gateway:
             self._alerts,
             self._report_sensors,
             self._calibrations,
+            partial(report.newer_samples, self._samples, self._clock),
         )
         self._server = Server(backing)
         self._metrics.ask(**self._sources(), **self._alerts.counts())

@@ -17,6 +17,15 @@ from sensors.decoder import Decoder
 LONGEST_NUMBER = 18  # digits: beyond these nothing was ever counted
 
 
+def newer_samples(
+    samples: Samples, clock: Clock, sensor: str, after: int | None
+) -> tuple[int, list[dict[str, object]]]:
+    """(the newest number, the samples of that sensor after number `after`); None: from now on."""
+    if after is None:
+        return samples.newest, []
+    return samples.newest, [_seen(seen, clock) for seen in samples.after(after, sensor)]
+
+
 Look = Callable[[Hearing], list[Finding]]
 """What is odd about a sensor."""
 

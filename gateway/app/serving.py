@@ -15,6 +15,7 @@ from gateway.api.credentials import Credentials
 from gateway.api.health import Health
 from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
+from gateway.api.samples import Newer
 from gateway.app.alerts import Alerts
 from gateway.app.ports import Ports
 from gateway.bridge import Writer
@@ -74,6 +75,7 @@ class Serving:
         alerts: Alerts,
         sensors: Callable[[], Mapping[str, object]],
         calibrations: Calibrations,
+        samples: Newer,
     ) -> Backing:
         """What the API stands on."""
         return Backing(
@@ -99,6 +101,7 @@ class Serving:
             foretell=alerts.foretell,
             sensors=sensors,
             calibrations=calibrations,
+            samples=samples,
             audience=alerts.audience,
             seen=alerts.seen,
             health=health,

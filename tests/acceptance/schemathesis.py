@@ -19,7 +19,8 @@ from tests.integration.simulated import UNCOUNTED, simulated
 from tests.process import GatewayProcess, gateway
 
 CONFIG = Path(__file__).with_suffix(".toml")
-ENDLESS = ("/stream", "/ws")  # these never end: a generator of requests would wait for ever
+# these never end: a generator of requests would wait for ever
+ENDLESS = ("/stream", "/ws", "/sensors/{sensorId}/samples")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ from gateway.api.server import Server
 from gateway.api.viewer import Viewer
 from gateway.app.alerts import Alerts
 from gateway.app.notify import Channels
-from gateway.app.report import _sensor
+from gateway.app.report import _sensor, newer_samples
 from gateway.bus import Bus
 from gateway.core.events import Event, Status
 from gateway.core.machine import Machine
@@ -34,6 +35,7 @@ from gateway.core.occupancy import Rule
 from gateway.core.opening import Opening
 from gateway.pipeline.calibrations import Calibrations
 from gateway.pipeline.judge import Hearing
+from gateway.samples import Samples
 from gateway.store import notebook, people, schema
 from tests.integration.memory_model import GYM, MemoryModel
 
@@ -80,6 +82,7 @@ class Served:
     wall: Wall
     alerts: Alerts
     hearings: dict[str, Hearing]
+    samples: Samples
     broker_told: int = 0
     """How often the broker was told of sensors' keys."""
     health: Health = field(default_factory=lambda: Health(ready=True, degraded=False))
@@ -256,6 +259,7 @@ async def serving(
     opening = Opening(None, (), config.branch.timezone)
     channels = Channels(config, wall, lambda _topic, _payload: False)
     metrics = Metrics()
+    samples = Samples()
     hearings = {view.machine: heard(view.machine) for view in model.snapshot().machines}
     alerts = Alerts(config, model, wall, opening, nothing_stored, write, channels, metrics.attempt)
     credentials.when_gone(alerts.forget_members)
@@ -277,6 +281,7 @@ async def serving(
             foretell=alerts.foretell,
             sensors=lambda: sensor_rows(hearings, wall),
             calibrations=Calibrations(hearings, write, wall),
+            samples=partial(newer_samples, samples, wall),
             audience=alerts.audience,
             seen=alerts.seen,
             health=lambda: served.health,
@@ -298,6 +303,7 @@ async def serving(
             wall,
             alerts,
             hearings,
+            samples,
         )
         bus.listen(alerts.ringing.ring)
         await alerts.load()

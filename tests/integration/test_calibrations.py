@@ -1,5 +1,7 @@
 """Calibrations over the API: versions, who and why, and what is refused."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 
 from gateway.pipeline.calibrations import Calibrations
 from sensors.sample import Sample
-from tests.integration.served import Served, heard, ledger_writer, serving
+from tests.integration.served import Served, Stream, heard, ledger_writer, serving
 
 SENSOR = "/sensors/leg-press-01"
 POWER: dict[str, Any] = {"limits": {"power_w": {"floor": 2.5, "limit": 51.5}}, "hold": 5}
@@ -110,3 +112,27 @@ async def test_it_counts_again_after_a_start(api: Served) -> None:
     fresh = {"leg-press-01": heard("leg-press-01")}
     await Calibrations(fresh, ledger_writer(api.ledger), api.wall).load()
     assert fresh["leg-press-01"].version == 1
+
+
+async def test_samples_are_streamed_as_they_come_of_that_sensor_alone(api: Served) -> None:
+    who = (await technician(api))["Authorization"]
+    async with api.client.get(
+        f"{api.url}{SENSOR}/samples", headers={"Authorization": who}
+    ) as reply:
+        assert reply.headers["Content-Type"] == "text/event-stream"
+        stream = Stream(reply)
+        await asyncio.sleep(0.3)
+        api.samples.add("bench-01", Sample(None, 1.0, "W"), time.monotonic())
+        api.samples.add("leg-press-01", Sample(None, 80.0, "W"), time.monotonic())
+        said = await stream.next()
+    assert (said.event, said.data["sensorId"], said.data["strength"]) == (
+        "sample",
+        "leg-press-01",
+        80.0,
+    )
+
+
+async def test_samples_of_no_sensor_are_404_and_for_technicians(api: Served) -> None:
+    who = await technician(api)
+    assert (await api.call("GET", "/sensors/nowhere/samples", **who)).status == 404
+    assert (await api.call("GET", f"{SENSOR}/samples")).status == 401
