@@ -3,10 +3,11 @@
 import secrets
 import sqlite3
 from dataclasses import replace
+from functools import partial
 
 from config.sections import Alerts
 from gateway.alerting.ringing import Ringing, Run
-from gateway.core.alerts import Alert, Book, Shown, State, Wish
+from gateway.core.alerts import Alert, Book, Shown, State, Wish, target_of
 from gateway.core.clock import Clock
 from gateway.core.errors import (
     ConflictError,
@@ -20,6 +21,7 @@ from gateway.core.opening import Opening
 from gateway.core.quiet_hours import quiet_hours
 from gateway.readmodel import MachineView, ReadModel
 from gateway.store import alerts as ledger
+from gateway.store import people
 
 MOST_ARMED = 20_000  # in all: 10 MB of memory; as many as a branch can have members
 LASTS = 12 * 3600.0  # seconds, where the branch is closed or never closes
@@ -52,7 +54,7 @@ class Desk:
         given = rules.quiet_hours
         self.quiet = quiet_hours(given.start, given.end, given.days) if given else None
         """The branch's own."""
-        self._coming: dict[str, int] = {}  # member → subscriptions that are being stored
+        self._coming: dict[str, list[str]] = {}  # member → what is being subscribed to
 
     # --- subscribing ----------------------------------------------------------------------------
 
@@ -60,16 +62,17 @@ class Desk:
         """Arm an alert. Raises InvalidError, ConflictError, FullError."""
         cursor = self._model.snapshot().cursor
         self._must_make_sense(wish)
-        self._must_have_room(member)
-        self._coming[member] = self._coming.get(member, 0) + 1
+        await self._ringing.expire()  # what is over takes no room
+        self._must_have_room(member, wish)
+        draft = self._alert(member, wish, cursor)
+        self._coming.setdefault(member, []).append(draft.target)
         try:
-            draft = self._alert(member, wish, cursor)
-            alert = await self._write(lambda conn: ledger.add(conn, draft))
+            alert = await self._write(partial(_stored, alert=draft))
         finally:
-            self._coming[member] -= 1
+            self._coming[member].remove(draft.target)
             if not self._coming[member]:
                 del self._coming[member]
-        self._book.put(alert)
+        self._ringing.change(alert)
         return self._shown(alert, {})
 
     def _alert(self, member: str, wish: Wish, cursor: Cursor) -> Alert:
@@ -128,19 +131,25 @@ class Desk:
             raise InvalidError([Fault(f"/{kind}", f"{name!r} is not known here")])
         return found
 
-    def _must_have_room(self, member: str) -> None:
-        mine = len(self._book.of(member))
-        if mine + self._coming.get(member, 0) >= self._rules.per_member:
+    def _must_have_room(self, member: str, wish: Wish) -> None:
+        mine = [alert.target for alert in self._book.of(member)] + self._coming.get(member, [])
+        if target_of(wish.machine, wish.category) in mine:
+            raise ConflictError(
+                f"You wait for {wish.machine or wish.category} already; change that alert, or"
+                " cancel it first."
+            )
+        if len(mine) >= self._rules.per_member:
             raise ConflictError(
                 f"You wait for {self._rules.per_member} machines already; cancel one first."
             )
-        if len(self._book) + sum(self._coming.values()) >= MOST_ARMED:
+        if len(self._book) + sum(map(len, self._coming.values())) >= MOST_ARMED:
             raise FullError("Too many members wait already; try again later.", 600)
 
     # --- what there is ----------------------------------------------------------------------------
 
     async def all_of(self, member: str) -> list[Shown]:
         """A member's alerts, newest first, the ended ones too."""
+        await self._ringing.expire()
         rows = await self._write(lambda conn: ledger.of_member(conn, member))
         return [self._shown(alert, why) for alert, why in rows]
 
@@ -184,16 +193,26 @@ class Desk:
 
     async def change(self, member: str, alert: str, changes: dict[str, object]) -> Shown:
         """Other terms, the same place. Raises UnknownIdError, ConflictError, InvalidError."""
+        await self._ringing.expire()
         shown = await self.show(member, alert)
-        if shown.alert.state is not State.ARMED:
-            raise ConflictError(f"This alert is {shown.alert.state}; make a new one.")
         asked, lasts = changes.get("expires"), changes.pop("lasts", None)
         if asked is not None or lasts is not None:
             changes["expires"] = self._expiry(asked, lasts)  # type: ignore[arg-type]  # the body's
-        changed = replace(shown.alert, **changes)  # type: ignore[arg-type]  # checked by the body
-        await self._write(lambda conn: ledger.set_terms(conn, changed))
+
+        def work(conn: sqlite3.Connection) -> Alert:
+            """Upon what is stored: two changes at once are both made."""
+            found = ledger.find(conn, alert)
+            if found is None:
+                raise UnknownIdError("alert", alert)
+            if found[0].state is not State.ARMED:
+                raise ConflictError(f"This alert is {found[0].state}; make a new one.")
+            changed = replace(found[0], **changes)  # type: ignore[arg-type]  # checked by the body
+            ledger.set_terms(conn, changed)
+            return changed
+
+        changed = await self._write(work)
         if (armed := self._book.get(changed.number)) is not None:  # it may have rung meanwhile
-            self._book.put(replace(armed, **changes))  # type: ignore[arg-type]  # as above
+            self._ringing.change(replace(armed, **changes))  # type: ignore[arg-type]  # as above
         return self._shown(changed, shown.suppressed)
 
     async def cancel(self, member: str, alert: str) -> None:
@@ -212,6 +231,11 @@ class Desk:
         if seen:
             at = self._clock.wall()
             await self._write(lambda conn: ledger.seen(conn, seen, at))
+
+
+def _stored(conn: sqlite3.Connection, alert: Alert) -> Alert:
+    people.must_know(conn, alert.member)
+    return ledger.add(conn, alert)
 
 
 def _name(wish: Wish, views: list[MachineView]) -> str:

@@ -59,5 +59,7 @@ class Drill:
     async def _try(self, notice: Notice, target: Target) -> Tried:
         began = monotonic()
         outcome = await self._send(notice, target)
+        if outcome.kind in {"delivered", "permanent"}:
+            self._targets.fared(target.id, well=outcome.kind == "delivered")
         latency = round(monotonic() - began, 3)
         return Tried(target.id, target.channel, outcome.kind, outcome.reason, latency)

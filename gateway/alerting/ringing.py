@@ -103,6 +103,7 @@ class Ringing:
             self._bell.clear()
             await self._put_right()
             await self._read_on()
+            await self.expire()
             while await self._take_a_turn():
                 pass
             await self._keep_up()
@@ -245,7 +246,7 @@ class Ringing:
         self._deliver.wake()
 
     def _fired(self, firing: Firing, *, told: bool) -> None:
-        alert = replace(firing.alert, fired=firing.at)
+        alert = replace(self._book.get(firing.alert.number) or firing.alert, fired=firing.at)
         if alert.repeat:
             self._book.put(alert)
             self._cool(alert)
@@ -280,6 +281,14 @@ class Ringing:
         names = [*stored, *(reason for reason in fresh if reason not in stored)]
         return {name: stored.get(name, 0) + fresh.get(Reason(name), 0) for name in names}
 
+    def change(self, alert: Alert) -> None:
+        """Other terms: they count for what has rung, too."""
+        self._book.put(alert)
+        for one in self._of_member.get(alert.member, {}).values():
+            if one.firing.alert.number == alert.number:
+                one.firing = replace(one.firing, alert=alert)
+        self._bell.set()
+
     def confirm(self, member: str, alert: int) -> list[Firing]:
         """The member has seen what rang for that alert; returns those firings."""
         found = [
@@ -313,7 +322,12 @@ class Ringing:
         for alert in ended:
             self._book.remove(alert)
             self._rings.forget(alert)
+            self.confirm(alert.member, alert.number)
         await self._write(lambda conn: ledger.end(conn, ended))
+
+    async def expire(self) -> None:
+        """Those whose time is over wait no longer."""
+        await self.end(self._book.expired(self._clock.wall()), State.EXPIRED)
 
     def forget_members(self, members: Iterable[str]) -> None:
         """They are gone, with their rows."""
@@ -330,7 +344,6 @@ class Ringing:
         if now - self._kept_up < KEEP_UP:
             return
         self._kept_up = now
-        await self.end([a for a in self._book if a.expires <= wall], State.EXPIRED)
         late = [one.firing for one in self._open.values() if one.firing.alert.expires <= wall]
         if late:
             await self._write(lambda conn: ledger.close(conn, late, wall, "late"))
@@ -358,7 +371,8 @@ class Ringing:
         return self._cursor if first is None else Cursor(self._cursor.epoch, first - 1)
 
     async def _sleep(self) -> None:
-        due = self._rings.next_due() - self._clock.monotonic()
+        expiry = self._book.next_expiry() - self._clock.wall()
+        due = min(expiry, self._rings.next_due() - self._clock.monotonic())
         try:
             async with asyncio.timeout(max(0.0, min(due, LONGEST_SLEEP))):
                 await self._bell.wait()

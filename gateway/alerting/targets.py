@@ -1,16 +1,19 @@
 """Where members want to be told beside their open page: push subscriptions, ntfy topics."""
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Mapping
 
 from gateway.alerting.ringing import Run
+from gateway.core.clock import Clock
 from gateway.core.errors import ConflictError, Fault, InvalidError, UnknownIdError
 from gateway.core.notices import Target
-from gateway.store import deliveries
+from gateway.store import deliveries, people
 from gateway.store.deliveries import Subscribed
 
 MOST_OF_ONE = 5  # a phone, a tablet, a laptop, and those before them
 MOST = 40_000  # in all: twice as many as members
+BROKEN = 600.0  # seconds after a failure in which it counts for nothing; then the next ring tries
 
 Objection = Callable[[str], str | None]
 """An address → what is wrong with it."""
@@ -22,20 +25,20 @@ class Targets:
     def __init__(
         self,
         write: Run,
-        wall: Callable[[], float],
+        clock: Clock,
         objection: Objection,
         ntfy: str | None,
         everywhere: tuple[Target, ...] = (),
     ) -> None:
         """`ntfy`: the server's address; `everywhere`: the operators' own, for every ring."""
         self._write = write
-        self._wall = wall
+        self._clock = clock
         self._objection = objection
         self.ntfy = ntfy
         self.everywhere = {target.id: target for target in everywhere}
         self._known: dict[str, Subscribed] = {}
         self._of_member: dict[str, dict[str, Target]] = {}
-        self._broken: set[str] = set()
+        self._broken: dict[str, float] = {}  # until when, monotonic seconds
 
     async def load(self) -> None:
         """As stored."""
@@ -52,8 +55,10 @@ class Targets:
         return known.target if known else self.everywhere.get(target)
 
     def work(self, member: str) -> bool:
-        """Whether one of the member's did not fail for good when it was last tried."""
-        return any(target not in self._broken for target in self._of_member.get(member, ()))
+        """Whether one of the member's has not failed for good lately."""
+        now = self._clock.monotonic()
+        mine = self._of_member.get(member, ())
+        return any(self._broken.get(target, now) <= now for target in mine)
 
     # --- members' calls -----------------------------------------------------------------------
 
@@ -88,10 +93,15 @@ class Targets:
         if known is None and len(self._known) >= MOST:
             raise ConflictError("This branch cannot remember more push subscriptions.")
         name = known.id if known else f"p{secrets.token_hex(8)}"
-        one = Subscribed(member, Target(name, channel, address, dict(keys)), self._wall())
+        one = Subscribed(member, Target(name, channel, address, dict(keys)), self._clock.wall())
+
+        def work(conn: sqlite3.Connection) -> None:
+            people.must_know(conn, member)
+            deliveries.add_target(conn, one)
+
         self._keep(one)
         try:
-            await self._write(lambda conn: deliveries.add_target(conn, one))
+            await self._write(work)
         except BaseException:
             self._drop(name)
             raise
@@ -108,15 +118,15 @@ class Targets:
     async def drop(self, target: str, reason: str) -> None:
         """It is no more."""
         self._drop(target)
-        at = self._wall()
+        at = self._clock.wall()
         await self._write(lambda conn: deliveries.drop_target(conn, target, at, reason))
 
     def fared(self, target: str, *, well: bool) -> None:
         """How the last delivery ended."""
         if well:
-            self._broken.discard(target)
+            self._broken.pop(target, None)
         elif target in self._known:
-            self._broken.add(target)
+            self._broken[target] = self._clock.monotonic() + BROKEN
 
     def forget_members(self, members: list[str]) -> None:
         """They are gone, with their rows."""
@@ -127,11 +137,11 @@ class Targets:
     def _keep(self, one: Subscribed) -> None:
         self._known[one.target.id] = one
         self._of_member.setdefault(one.member, {})[one.target.id] = one.target
-        self._broken.discard(one.target.id)
+        self._broken.pop(one.target.id, None)
 
     def _drop(self, target: str) -> None:
         one = self._known.pop(target, None)
-        self._broken.discard(target)
+        self._broken.pop(target, None)
         if one is None:
             return
         mine = self._of_member[one.member]

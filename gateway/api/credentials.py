@@ -177,7 +177,7 @@ class Credentials:
         return member, token
 
     async def leave(self, member: str) -> None:
-        """Forget a member with all its data."""
+        """Forget a member with all its data; what it asked for meanwhile is refused."""
         await self._write(lambda conn: people.remove_member(conn, member))
         self._forget([member])
         self._ended({str(Holder(Role.MEMBER, member))})
@@ -194,8 +194,8 @@ class Credentials:
             raise FullError("Too many tickets are open; try again in a minute.", 60)
         secret = TICKET + secrets.token_urlsafe(32)
         digest, ticket = digest_of(secret), Ticket(holder, now, None)
-        self._known.tickets[digest] = ticket
         await self._write(lambda conn: people.add_ticket(conn, digest, ticket))
+        self._known.tickets[digest] = ticket
         return secret
 
     # --- the night ----------------------------------------------------------------------------
@@ -234,4 +234,4 @@ class Credentials:
 
 def digest_of(secret: str) -> bytes:
     """What is stored and compared; the secret has 256 random bits, so that none is guessed."""
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).digest()

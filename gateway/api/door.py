@@ -111,16 +111,19 @@ class Door:
         peer = request.remote or ""
         if not self._trusted:
             return peer
-        address, _ = client_of(peer, request.headers.get("X-Forwarded-For"), self._trusted)
+        lines = request.headers.getall("X-Forwarded-For", None)
+        address, _ = client_of(peer, ",".join(lines) if lines else None, self._trusted)
         return address
 
     async def _holder(self, request: web.Request, address: str) -> Holder | None:
-        """Raises UnauthorisedError, LimitError when a credential is there and not good."""
+        """Raises UnauthorisedError, ForbiddenError, LimitError: a credential that is not good."""
         try:
             return await self._shown(request, address)
-        except RefusedError as error:
+        except (RefusedError, ForbiddenError) as error:
             if (share := self._share(address)) is not None:
                 self._take(request, FAILED, share)
+            if isinstance(error, ForbiddenError):
+                raise
             raise UnauthorisedError(f"The credential is not good: {error}.") from None
 
     async def _shown(self, request: web.Request, address: str) -> Holder | None:
@@ -134,7 +137,8 @@ class Door:
         if "Cookie" in headers and (cookie := request.cookies.get(COOKIE)):
             return self._of_cookie(request, cookie)
         if request.path in _STREAMS and "ticket" in request.query:
-            client = f"{self._share(address)} {headers.get('User-Agent', '')[:200]}"
+            agent = ascii(headers.get("User-Agent", "")[:200])  # any bytes may stand there
+            client = f"{self._share(address)} {agent}"
             return await self._credentials.redeem(request.query["ticket"], client)
         return None
 
@@ -148,7 +152,7 @@ class Door:
         return self._credentials.find(cookie)
 
     def _is_ours(self, origin: str, host: str) -> bool:
-        return origin == self._public or urlsplit(origin).netloc == host
+        return origin == self._public or origin in {f"http://{host}", f"https://{host}"}
 
     # --- how often ------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable
 from typing import Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -115,7 +114,7 @@ class SocketRoutes:
         origin = request.headers.get("Origin")
         if origin is None or origin in self._origins:
             return
-        if urlsplit(origin).netloc.lower() != request.host.lower():
+        if origin.lower().partition("://")[2] != request.host.lower():
             raise ForbiddenError(
                 f"Pages of {origin[:100]} may not open a stream here;"
                 " name them in [http] cors_origins if they shall."

@@ -52,7 +52,7 @@ class Alerts:
         self.audience = Audience(self.presence)
         self._telling = Telling(model, self.audience.tell)
         objection, ntfy = channels.objection, config.notify.ntfy
-        self.targets = Targets(write, clock.wall, objection, ntfy, everywhere)
+        self.targets = Targets(write, clock, objection, ntfy, everywhere)
         self.outbox = Outbox(
             self._telling,
             self.targets,

@@ -53,6 +53,7 @@ class Serving:
         self._inbox = inbox
         self._ports = ports
         self._folder = Path(config.store.history).parent
+        people.sweep(ledger)
         known = people.read(ledger)
         self.credentials = Credentials(known, self.write, clock.wall, self.let_sensors_in)
         self._master = master_of(self._folder)

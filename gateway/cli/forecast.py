@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +13,7 @@ import click
 from gateway.core.forecast_judged import Events, Judged, judge
 
 MINUTE = 60.0
+YEARS = 1970, 2100  # of events that somebody has recorded
 COLUMNS = ("local_time", "machine", "occupied")
 
 
@@ -39,7 +40,7 @@ def forecast() -> None:
 
 
 @forecast.command()
-@click.argument("events", type=click.File("r", encoding="utf-8"))
+@click.argument("events", type=click.File("r", encoding="utf-8-sig"))
 @click.option(
     "--train-until", required=True, type=click.DateTime(), help="Local; judged from then."
 )
@@ -105,19 +106,30 @@ def events_of(lines: Iterable[str], zone: tzinfo) -> Events:
     if missing:
         raise ValueError(f"the column {missing[0]} is missing; needed: {', '.join(COLUMNS)}")
     found: dict[str, list[tuple[float, bool]]] = {}
-    for row in reader:
+    while True:
         try:
-            local = datetime.fromisoformat(row["local_time"])
-            busy = {"0": False, "1": True}[row["occupied"].strip()]
-        except (ValueError, KeyError, AttributeError):
+            row = next(reader)
+            machine, at, busy = _event_of(row, zone)
+        except StopIteration:
+            break
+        except (ValueError, KeyError, AttributeError, OverflowError, csv.Error):
             raise ValueError(
                 f"line {reader.line_num} is not understood; write e.g. 2018-04-09T00:56,bench-01,1"
             ) from None
-        at = (local if local.tzinfo else local.replace(tzinfo=zone)).timestamp()
-        found.setdefault(row["machine"], []).append((at, busy))
+        found.setdefault(machine, []).append((at, busy))
     if not found:
         raise ValueError("there are no events in it")
     return {machine: sorted(of) for machine, of in found.items()}
+
+
+def _event_of(row: Mapping[str, str], zone: tzinfo) -> tuple[str, float, bool]:
+    """Raises ValueError, KeyError, AttributeError, OverflowError."""
+    local = datetime.fromisoformat(row["local_time"])
+    busy = {"0": False, "1": True}[row["occupied"].strip()]
+    if not row["machine"].strip() or not YEARS[0] <= local.year <= YEARS[1]:
+        raise ValueError(row)
+    at = (local if local.tzinfo else local.replace(tzinfo=zone)).timestamp()
+    return row["machine"], at, busy
 
 
 def _write(judged: Judged, file: TextIO) -> None:

@@ -4,10 +4,14 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from heapq import merge
+from heapq import heapify, heappop, heappush, merge
+from itertools import chain
+from math import inf
 
 from gateway.core.events import Cursor
 from gateway.core.quiet_hours import QuietHours
+
+SPARE = 100  # old expiries that are kept before they are swept out
 
 
 class State(StrEnum):
@@ -31,6 +35,8 @@ class Reason(StrEnum):
     TAKEN = "taken"
     UNREACHABLE = "unreachable"
     CLOCK = "clock"
+    TOLD = "told"
+    """Another of the member's alerts has rung for the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class Alert:
     @property
     def target(self) -> str:
         """What it waits for, as one word."""
-        return f"machine:{self.machine}" if self.machine else f"category:{self.category}"
+        return target_of(self.machine, self.category)
 
     def redated(self, seconds: float, since: float, upto: float) -> "Alert":
         """As the clock says it that was wrong by so much, from `since` to `upto`."""
@@ -76,6 +82,11 @@ class Alert:
     def before(self, epoch: str, seq: int) -> bool:
         """Whether it was made before that event; an older numbering came before this one."""
         return self.since.epoch != epoch or self.since.seq < seq
+
+
+def target_of(machine: str | None, category: str | None) -> str:
+    """What is waited for, as one word."""
+    return f"machine:{machine}" if machine else f"category:{category}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,7 @@ class Book:
         self._alerts: dict[int, Alert] = {}
         self._queues: dict[str, list[int]] = {}  # what is waited for → numbers, in order
         self._members: dict[str, set[int]] = {}
+        self._expiries: list[tuple[float, int]] = []  # a heap; changed terms leave their old ones
         self.newest = 0
         """The highest number so far."""
 
@@ -131,8 +143,38 @@ class Book:
         if alert.number not in self._alerts:
             insort(self._queues.setdefault(alert.target, []), alert.number)
             self._members.setdefault(alert.member, set()).add(alert.number)
+        self._note_expiry(alert)
         self._alerts[alert.number] = alert
         self.newest = max(self.newest, alert.number)
+
+    def _note_expiry(self, alert: Alert) -> None:
+        before = self._alerts.get(alert.number)
+        if before is None or before.expires != alert.expires:
+            heappush(self._expiries, (alert.expires, alert.number))
+        if len(self._expiries) > 2 * len(self._alerts) + SPARE:
+            self._expiries = [(one.expires, one.number) for one in self._alerts.values()]
+            self._expiries.append((alert.expires, alert.number))
+            heapify(self._expiries)
+
+    def next_expiry(self) -> float:
+        """Epoch seconds; inf: none."""
+        while self._expiries and self._is_old(*self._expiries[0]):
+            heappop(self._expiries)
+        return self._expiries[0][0] if self._expiries else inf
+
+    def _is_old(self, expires: float, number: int) -> bool:
+        alert = self._alerts.get(number)
+        return alert is None or alert.expires != expires
+
+    def expired(self, wall: float) -> list[Alert]:
+        """Those whose time is over at that moment; they are still in the book."""
+        found: dict[int, Alert] = {}
+        while self.next_expiry() <= wall:
+            _, number = heappop(self._expiries)
+            found[number] = self._alerts[number]
+        for alert in found.values():
+            heappush(self._expiries, (alert.expires, alert.number))
+        return [*found.values()]
 
     def remove(self, alert: Alert) -> None:
         """It waits no longer."""
@@ -168,11 +210,12 @@ class Book:
         return alert.category == self._category_of.get(machine)
 
     def place(self, alert: Alert) -> int:
-        """Its place, from 1: how many came before it for the same, one more."""
+        """Its place, from 1: how many others came before it for the same, one more."""
         queues = [self._queues.get(alert.target, [])]
         if alert.machine is not None:
             queues = self._queues_of(alert.machine)
-        return 1 + sum(bisect_left(queue, alert.number) for queue in queues)
+        before = chain.from_iterable(queue[: bisect_left(queue, alert.number)] for queue in queues)
+        return 1 + len({self._alerts[number].member for number in before} - {alert.member})
 
     def _queues_of(self, machine: str) -> list[list[int]]:
         targets = (f"machine:{machine}", f"category:{self._category_of.get(machine)}")

@@ -11,6 +11,7 @@ from gateway.core.forecast import Forecast
 from gateway.core.logistic import fit, logit, probability
 
 DECILES = 10
+MOST = 10_000_000  # questions: 2 GB of memory, and an hour; a year of 90 machines each 5 minutes
 FITTED_ON = 20_000  # samples the reference is fitted on: more change no digit that is printed
 HOURS = 12.0  # the reference's minutes since the change are capped there
 
@@ -103,6 +104,10 @@ def _asked(
     times = {machine: [at for at, _ in of] for machine, of in events.items()}
     log = sorted((at, machine, busy) for machine, of in events.items() for at, busy in of)
     begin, end, done = log[0][0], log[-1][0] - horizon, 0
+    if (questions := (end - begin) / every * len(events)) > MOST:
+        raise ValueError(
+            f"{questions:.0f} questions are more than {MOST}: ask less often, or of fewer days"
+        )
     now = begin + every - begin % every
     while now <= end:
         while done < len(log) and log[done][0] <= now:

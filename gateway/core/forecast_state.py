@@ -56,6 +56,8 @@ def _bytes_of(past: Past) -> bytes:
 
 
 def _past_of(state: bytes) -> Past:
+    if len(state) < HEAD.size:
+        raise ValueError(f"a forecast's state begins with {HEAD.size} bytes, not {len(state)}")
     status, whole, since, learned, level, expected, seconds = HEAD.unpack(state[: HEAD.size])
     size = 2 * OF_WEEK + 2 * (BINS + 1)
     numbers = _unpacked(state[HEAD.size :], size)
@@ -81,7 +83,6 @@ def _packed(numbers: "array[float]") -> bytes:
 
 
 def _unpacked(data: bytes, size: int) -> "array[float]":
-    numbers = array("f", data)
-    if len(numbers) != size:
-        raise ValueError(f"a forecast's state has {size} numbers, not {len(numbers)}")
-    return numbers
+    if len(data) != 4 * size:
+        raise ValueError(f"a forecast's state has {4 * size} bytes of numbers, not {len(data)}")
+    return array("f", data)

@@ -58,3 +58,5 @@ class Outcome:
     reason: str = ""
     retry_after: float | None = None
     """Seconds that the other side asks for."""
+    host_works: bool = False
+    """Of a retry: the host is well, and has had enough of this one target."""

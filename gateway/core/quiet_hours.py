@@ -16,7 +16,8 @@ _TIME = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 class QuietHours:
     """From `start` to `end` (minutes from local midnight); a span belongs to the day it begins on.
 
-    An end before the start is of the next day; an end at the start means none at all.
+    An end before the start is of the next day; an end at the start means none at all; from 0 to
+    1440 is the whole day.
     """
 
     start: int
@@ -37,7 +38,9 @@ class QuietHours:
 def quiet_hours(start: int | str, end: int | str, days: Iterable[Day] | None = None) -> QuietHours:
     """From hours (`22`) or times (`"22:30"`). Raises ValueError that says what is wrong."""
     chosen = EVERY_DAY if days is None else frozenset(map(DAYS.index, days))
-    return QuietHours(minutes_of(start) % MINUTES, minutes_of(end) % MINUTES, chosen)
+    begins, ends = minutes_of(start), minutes_of(end)
+    whole = (begins, ends) == (0, MINUTES)
+    return QuietHours(begins % MINUTES, MINUTES if whole else ends % MINUTES, chosen)
 
 
 def minutes_of(time: int | str) -> int:

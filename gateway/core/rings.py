@@ -53,6 +53,8 @@ class Offer:
     """All at once: up to this number, open pages were told before all others."""
     told: set[int] = field(default_factory=set)
     """The numbers of those."""
+    members: set[str] = field(default_factory=set)
+    """Who was told: whoever waits twice for it is told once."""
 
     @property
     def edge(self) -> tuple[str, int]:
@@ -229,7 +231,8 @@ class Rings:
                 return False
             offer.ahead = alert.number
             looks = moment.reach(alert.member) is Reach.STREAM
-            if looks and self._concerns(alert, offer, moment) and not self._why_not(alert, moment):
+            wanted = self._concerns(alert, offer, moment) and alert.member not in offer.members
+            if looks and wanted and not self._why_not(alert, moment):
                 offer.told.add(alert.number)
                 self._ring(alert, offer, moment, turn)
         return not turn.firings  # they are stored and told before anybody else is looked at
@@ -240,6 +243,7 @@ class Rings:
 
     def _ring(self, alert: Alert, offer: Offer, moment: Moment, turn: Turn) -> None:
         offer.rung += 1
+        offer.members.add(alert.member)
         turn.alerts.add(alert.number)
         turn.firings.append(self._firing(alert, offer, moment))
 
@@ -254,7 +258,8 @@ class Rings:
             offer.judged = alert.number
             if not self._concerns(alert, offer, moment):
                 continue
-            if (why := self._why_not(alert, moment)) is not None:
+            told = Reason.TOLD if alert.member in offer.members else None
+            if (why := told or self._why_not(alert, moment)) is not None:
                 self.silences.note(alert, why)
                 continue
             self._ring(alert, offer, moment, turn)

@@ -19,6 +19,7 @@ KNOWN_SERVICES = (
 )
 
 _PLAIN = re.compile(r"[!-\[\]-~]+")  # no space, control sign, backslash or letter beyond ASCII
+LABEL = 63  # characters between two dots of a name
 _UNICAST = IPv6Network("2000::/3")  # what is out of it is no host of the internet
 _NAT64 = IPv6Network("64:ff9b::/96")  # the last 4 bytes are the IPv4 address behind it
 
@@ -34,7 +35,7 @@ def objection(url: str, named: Iterable[str]) -> str | None:
     allowed = [pattern.lower() for pattern in (*KNOWN_SERVICES, *named)]
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, port = _host_of(parts.hostname or ""), parts.port
     except ValueError:
         return "is no address: its host or port makes no sense"
     if parts.username is None and parts.netloc.lower() in allowed and port is not None:
@@ -44,6 +45,13 @@ def objection(url: str, named: Iterable[str]) -> str | None:
     if not any(_matches(host, pattern) for pattern in allowed) or _is_private(host):
         return "is not of a push service known here; the operators may add it to push_hosts"
     return None
+
+
+def _host_of(name: str) -> str:
+    """Within DNS's own bounds: no label is empty, or longer than 63. Raises ValueError."""
+    if ":" not in name and not all(0 < len(label) <= LABEL for label in name.split(".")):
+        raise ValueError(name)
+    return name
 
 
 def _objection_to_scheme(scheme: str, host: str) -> str | None:

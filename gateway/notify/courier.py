@@ -190,7 +190,7 @@ class Courier:
         if rests := self._breaker.rests(host):
             return Outcome("retry", f"{host} keeps failing", rests)
         outcome = await channel.send(delivery.notice, delivery.target, delivery.id)
-        self._breaker.fared(host, well=outcome.kind != "retry")
+        self._breaker.fared(host, well=outcome.kind != "retry" or outcome.host_works)
         return outcome
 
     def _again_in(self, delivery: Delivery, outcome: Outcome) -> float | None:

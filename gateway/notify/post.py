@@ -55,7 +55,7 @@ class Post:
         except aiohttp.ClientConnectorDNSError as error:
             refused = isinstance(error.os_error, RefusedAddressError)
             return Outcome("permanent" if refused else "retry", str(error.os_error)[:LONGEST])
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError):
             return Outcome("permanent", "no address")
         except (aiohttp.ClientError, OSError) as error:
             return Outcome("retry", f"{type(error).__name__}: {error}"[:LONGEST])
@@ -78,7 +78,8 @@ def outcome_of(status: int, retry_after: str | None = None) -> Outcome:
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         return Outcome("gone", str(status))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in TRY_AGAIN:
-        return Outcome("retry", str(status), seconds_of(retry_after))
+        busy = status == HTTPStatus.TOO_MANY_REQUESTS
+        return Outcome("retry", str(status), seconds_of(retry_after), host_works=busy)
     return Outcome("permanent", str(status))
 
 

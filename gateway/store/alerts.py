@@ -40,7 +40,7 @@ def load(conn: sqlite3.Connection) -> Known:
     found = conn.execute("SELECT epoch, seq FROM cursors WHERE reader = ?", [READER]).fetchone()
     return Known(
         alerts,
-        [Offer(*row) for row in offers],
+        [_whole(conn, Offer(*row)) for row in offers.fetchall()],
         _open_firings(conn),
         None if found is None else Cursor(*found),
     )
@@ -82,6 +82,10 @@ def end(conn: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
     for alert in alerts:
         set_state(conn, alert)
         drop_deliveries(conn, "alert", alert.number, alert.ended, alert.state.value)
+        conn.execute(
+            "UPDATE firings SET over = ?, reason = ? WHERE alert = ? AND over IS NULL",
+            [alert.ended, alert.state.value, alert.number],
+        )
         tally(conn, {alert.state.value: 1})
 
 
@@ -310,10 +314,21 @@ def _may_ring(conn: sqlite3.Connection, firings: Sequence[Firing]) -> set[str]:
     return may
 
 
+def _whole(conn: sqlite3.Connection, offer: Offer) -> Offer:
+    """With the members that were told of it."""
+    rows = conn.execute(
+        "SELECT member FROM firings AS f JOIN alerts ON number = f.alert"
+        " WHERE f.epoch = ? AND f.seq = ?",
+        offer.edge,
+    )
+    return replace(offer, members={member for (member,) in rows})
+
+
 def _open_firings(conn: sqlite3.Connection) -> list[tuple[Firing, bool]]:
     rows = conn.execute(
         "SELECT alert, machine, epoch, seq, free_since, place, at, delivered FROM firings"
-        " WHERE over IS NULL AND seen IS NULL ORDER BY at"
+        " WHERE over IS NULL AND seen IS NULL AND alert IN"
+        " (SELECT number FROM alerts WHERE state IN ('armed', 'fired')) ORDER BY at"
     ).fetchall()
     return [
         (

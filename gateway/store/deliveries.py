@@ -10,6 +10,10 @@ from gateway.core.rings import Firing
 from gateway.store.alerts import tally
 
 MOST_DUE = 64  # of one way looked at in one go: 32 are under way at a time
+HOST = (  # of a URL, with its scheme; a topic has none
+    "iif(instr(address, '://'), substr(address, 1, instr(address, '://') + 2 +"
+    " instr(substr(address, instr(address, '://') + 3) || '/', '/')), '')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,14 @@ def queue(conn: sqlite3.Connection, wanted: Iterable[Wanted]) -> None:
 def due(conn: sqlite3.Connection, now: float) -> list[Row]:
     """What is due, the oldest first.
 
-    Of each channel, and of each target of the operators', only so many: thousands for one that
-    hangs hide none for the others.
+    Of each channel and host, and of each target of the operators', only so many: thousands for
+    one that hangs hide none for the others.
     """
     rows = conn.execute(
-        "SELECT number, firing, member, target, channel, attempts FROM (SELECT *, row_number()"
-        " OVER (PARTITION BY channel, iif(member = '', target, '') ORDER BY due) AS place"
-        " FROM deliveries WHERE due <= ?) WHERE place <= ? ORDER BY due",
+        "SELECT number, firing, member, target, channel, attempts FROM (SELECT d.*, row_number()"  # noqa: S608
+        f" OVER (PARTITION BY d.channel, iif(d.member = '', target, {HOST}) ORDER BY due) AS place"
+        " FROM deliveries AS d LEFT JOIN targets AS t ON t.id = d.target WHERE due <= ?)"
+        " WHERE place <= ? ORDER BY due",
         [now, MOST_DUE],
     )
     return [Row(*row) for row in rows]

@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from gateway.core.access import Holder, Key, Role
+from gateway.core.errors import UnauthorisedError
 from gateway.store import alerts
 
 KEYS = "SELECT id, role, name, created, expires, revoked, last_used, signed, topics FROM keys"
@@ -85,6 +86,21 @@ def add_member(conn: sqlite3.Connection, member: str, digest: bytes, at: float) 
     conn.execute("INSERT INTO members VALUES (?, ?, ?, ?)", [member, digest, at, at])
 
 
+def must_know(conn: sqlite3.Connection, member: str) -> None:
+    """Before a row of the member's is written. Raises UnauthorisedError: it left a moment ago."""
+    if conn.execute("SELECT 1 FROM members WHERE id = ?", [member]).fetchone() is None:
+        raise UnauthorisedError("This member has left, with all its data.")
+
+
+def sweep(conn: sqlite3.Connection) -> None:
+    """Forget what is left of members that are gone, at a start."""
+    gone = (
+        "SELECT member FROM alerts UNION SELECT member FROM targets EXCEPT SELECT id FROM members"
+    )
+    for (member,) in conn.execute(gone).fetchall():
+        remove_member(conn, member)
+
+
 def remove_member(conn: sqlite3.Connection, member: str) -> None:
     """With all its data."""
     alerts.remove_member(conn, member)
@@ -103,8 +119,10 @@ def drop_members(conn: sqlite3.Connection, before: float, most: int) -> list[str
 
 
 def add_ticket(conn: sqlite3.Connection, digest: bytes, ticket: Ticket) -> None:
-    """A pass that nobody has used yet."""
+    """A pass that nobody has used yet. Raises UnauthorisedError: its member has left."""
     holder = ticket.holder
+    if holder.role is Role.MEMBER:
+        must_know(conn, holder.id)
     conn.execute(
         "INSERT INTO tickets VALUES (?, ?, ?, ?, ?)",
         [digest, holder.role.value, holder.id, ticket.created, ticket.client],

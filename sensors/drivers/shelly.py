@@ -35,7 +35,9 @@ class ShellyDecoder(FieldsDecoder):
 
     def _old(self, word: str, path: list[str]) -> list[Saying]:
         """`relay/0`, `relay/0/power`, `relay/0/energy`, `input/0`; rollers leave the number out."""
-        kind, *rest = path or [""]
+        if not any(path):
+            return self.drop("no_component")
+        kind, *rest = path
         channel = int(rest[0]) if rest and rest[0].isdecimal() and len(rest[0]) < 4 else 0  # noqa: PLR2004
         what = rest[-1] if rest and not rest[-1].isdecimal() else ""
         if what in {"power", "energy"}:

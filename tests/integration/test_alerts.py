@@ -1,12 +1,15 @@
 """Alerts from the outside: subscribing, being rung, confirming, and what is refused."""
 
+import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from config.sections import Alerts, Limits
+from gateway.core.alerts import State
 from gateway.core.events import Status
 from tests.integration.served import Served, Stream, serving, settled
 
@@ -254,10 +257,68 @@ async def test_others_alerts_do_not_exist(api: Served) -> None:
 
 async def test_one_member_has_so_many_alerts_and_no_more(api: Served) -> None:
     who = await member(api)
-    for _ in range(3):
-        await subscribe(api, who)
-    problem = await subscribe(api, who, 409)
-    assert "already" in problem["detail"]
+    for number in range(3):
+        await subscribe(api, who, machineId=(*api.model.views,)[number])
+    problem = await subscribe(api, who, 409, category="legs")
+    assert "3 machines already" in problem["detail"]
+
+
+async def test_nobody_waits_twice_for_the_same(api: Served) -> None:
+    who = await member(api)
+    alert = await subscribe(api, who)
+    assert "already" in (await subscribe(api, who, 409))["detail"]
+    await api.call("DELETE", f"/alerts/{alert['alertId']}", Authorization=who)
+    await subscribe(api, who)
+
+
+async def test_who_waits_for_a_machine_and_its_category_is_rung_once_and_takes_one_place(
+    api: Served,
+) -> None:
+    who, other = await member(api), await member(api)
+    first = await subscribe(api, who)
+    second = await subscribe(api, who, category="legs")
+    assert (await subscribe(api, other))["place"] == 2
+    async with api.stream(Authorization=who) as mine, api.stream(Authorization=other) as theirs:
+        api.publish("leg-press-01")
+        assert (await rung(mine))["alertId"] == first["alertId"]
+        assert (await rung(theirs))["place"] == 2
+    shown = await show(api, who, second["alertId"])
+    assert (shown["status"], shown["suppressed"]) == ("armed", {"told": 1})
+
+
+async def test_what_expires_takes_no_room_and_no_place_from_that_moment_on(api: Served) -> None:
+    who = await member(api)
+    for number in range(3):
+        await subscribe(api, who, machineId=(*api.model.views,)[number], expiresIn=10)
+    api.wall.now = api.wall() + 11
+    assert (await subscribe(api, await member(api)))["place"] == 1
+    await subscribe(api, who)
+    listed = (await (await api.call("GET", "/alerts", Authorization=who)).json())["alerts"]
+    assert Counter(alert["status"] for alert in listed) == {"expired": 3, "armed": 1}
+
+
+async def test_two_changes_at_once_are_both_made(api: Served) -> None:
+    who = await member(api)
+    alert = await subscribe(api, who)
+    path = f"/alerts/{alert['alertId']}"
+    changes = ({"note": "after the warm-up"}, {"cooldown": 7}, {"quietHours": None})
+    await asyncio.gather(*(api.call("PATCH", path, one, Authorization=who) for one in changes))
+    stored = api.ledger.execute("SELECT note, cooldown, quiet FROM alerts").fetchone()
+    assert stored == ("after the warm-up", 7, None)
+
+
+async def test_an_alert_that_is_cancelled_while_it_rings_is_over_after_a_restart(
+    api: Served,
+) -> None:
+    who = await member(api)
+    alert = await subscribe(api, who)
+    armed = next(iter(api.alerts.desk._book))
+    api.publish("leg-press-01")
+    await settled(lambda: api.alerts.ringing.fired)
+    await api.alerts.ringing.end([armed], State.CANCELLED)  # the row is there; nobody was told yet
+    await api.alerts.ringing.load()
+    assert api.alerts.ringing.unconfirmed(armed.member) == []
+    assert (await show(api, who, alert["alertId"]))["status"] == "cancelled"
 
 
 async def test_who_leaves_leaves_nothing(api: Served) -> None:

@@ -77,6 +77,47 @@ async def test_behind_a_trusted_proxy_the_forwarded_address_counts() -> None:
             assert await statuses(api, 3, X_Forwarded_For=phone) == [200, 200, 429]
 
 
+async def test_what_a_phone_writes_into_the_proxys_header_first_counts_for_nothing() -> None:
+    http = Http(host=HOST, port=0, trusted_proxies=(HOST,))
+    lines = b"X-Forwarded-For: 10.9.9.%d\r\nX-Forwarded-For: 192.168.1.7\r\n"
+    call = b"GET /branches HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b\r\n"
+    async with serving(limits=Limits(requests=2), http=http) as api:
+        found = [await raw(api.server.port, call % (lines % n)) for n in range(3)]
+    assert [answer.split(b" ")[1] for answer in found] == [b"200", b"200", b"429"]
+
+
+BAD_BYTES = (
+    b"Authorization: Bearer \x80",
+    b"X-API-Key: \x80",
+    b"Cookie: gateway_member=\x80",
+    b"Cookie: gateway_member=x\r\nOrigin: http://[",
+    b"Cookie: gateway_member=x\r\nOrigin: http://evil.example",
+)
+
+
+@pytest.mark.parametrize("line", BAD_BYTES)
+async def test_bytes_that_are_no_text_are_a_failed_login_and_are_counted(line: bytes) -> None:
+    call = b"GET /alerts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b\r\n\r\n" % line
+    async with serving(limits=Limits()) as api:
+        found = [(await raw(api.server.port, call)).split(b" ")[1] for _ in range(31)]
+    assert set(found[:30]) <= {b"401", b"403"}
+    assert found[30] == b"429"
+
+
+STRANGE = (b"User-Agent", b"X-Request-Id", b"If-None-Match", b"Origin", b"Referer", b"Accept")
+
+
+@pytest.mark.parametrize("name", STRANGE)
+async def test_bytes_that_are_no_text_break_no_call(name: bytes) -> None:
+    async with serving() as api:
+        secret = (await api.key(Role.STAFF)).encode()
+        for path in (b"/branches", b"/ws", b"/alerts/statistics"):
+            lines = b"X-API-Key: %b\r\n%b: \x80http://[" % (secret, name)
+            call = b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b\r\n\r\n"
+            status = int((await raw(api.server.port, call % (path, lines))).split(b" ")[1])
+            assert status < 500
+
+
 async def test_nobody_else_may_forward() -> None:
     async with serving(limits=Limits(requests=2)) as api:
         found = [await statuses(api, 1, X_Forwarded_For=f"10.0.0.{n}") for n in range(3)]

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from config.sections import Limits
+from config.sections import Limits, Notify
 from gateway.api.credentials import Credentials
+from gateway.core.events import Status
 from gateway.store import people
 from tests.integration.served import Served, serving
 
@@ -42,6 +43,32 @@ async def test_a_member_may_remove_itself_with_all_its_data(api: Served) -> None
     assert (await api.call("DELETE", "/members/me", **headers)).status == 401
     assert people.read(api.ledger).members == {}
     assert "former" in api.ledger.execute("SELECT who FROM reports").fetchone()[0]
+
+
+async def test_what_a_member_asks_for_while_it_leaves_is_refused_and_leaves_nothing() -> None:
+    async with serving(notify=Notify(ntfy="https://ntfy.example.org")) as api:
+        member, token = await join(api)
+        api.publish("leg-press-01", Status.OCCUPIED)
+        people.remove_member(api.ledger, member)  # in the same moment: its token is still known
+        for path, body in (
+            ("/alerts", {"machineId": "leg-press-01"}),
+            ("/push-subscriptions", {"channel": "ntfy"}),
+            ("/tickets", {}),
+        ):
+            reply = await api.call("POST", path, body, Authorization=f"Bearer {token}")
+            assert (reply.status, path) == (401, path)
+        for table in ("alerts", "targets", "tickets"):
+            assert api.ledger.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+async def test_what_is_left_of_former_members_is_swept_out_at_a_start(api: Served) -> None:
+    member, token = await join(api)
+    api.publish("leg-press-01", Status.OCCUPIED)
+    wish = {"machineId": "leg-press-01"}
+    await api.call("POST", "/alerts", wish, Authorization=f"Bearer {token}")
+    api.ledger.execute("DELETE FROM members WHERE id = ?", [member])
+    people.sweep(api.ledger)
+    assert api.ledger.execute("SELECT count(*) FROM alerts").fetchone() == (0,)
 
 
 async def test_a_member_is_known_after_a_restart(api: Served) -> None:

@@ -45,6 +45,7 @@ class Simple:
         self.edge: dict[str, tuple[str, int, float, float]] = {}  # name, free since, settles (mono)
         self.passed: dict[tuple[str, int], set[int]] = {}
         self.next_at: dict[tuple[str, int], float] = {}
+        self.told: dict[tuple[str, int], set[str]] = {}  # who waits twice is told once
 
     def take(self, event: Event, age: float, now: float) -> None:
         before, self.status[event.machine] = self.status.get(event.machine), event.status
@@ -88,8 +89,10 @@ class Simple:
                 old = alert.since.epoch == epoch and alert.since.seq >= seq
                 quiet = alert.quiet is not None and alert.quiet.cover(wall, ZONE)
                 cooling = now < cool.get(alert.number, 0.0)
-                if not (old or alert.expires <= wall or quiet or cooling or alert.member in away):
+                deaf = quiet or cooling or alert.member in away | self.told.setdefault(name, set())
+                if not (old or alert.expires <= wall or deaf):
                     found.add(f"{alert.id}-{epoch}-{seq}")
+                    self.told[name].add(alert.member)
                     rung.add(alert.number)
                     self.next_at[name] = now + self.head_start if self.head_start else 0.0
                     if self.head_start:

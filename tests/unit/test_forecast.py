@@ -135,6 +135,13 @@ def test_a_damaged_state_is_refused() -> None:
         restore(Forecast(ZoneInfo("UTC")), [*rows[:1], type(rows[1])("bench", rows[1].state[:-4])])
 
 
+@pytest.mark.parametrize("size", [0, 1, 10, 43, 45, 101])
+def test_a_state_of_any_length_is_refused_and_breaks_nothing(size: int) -> None:
+    rows = saved(learned(1))
+    with pytest.raises(ValueError, match="bytes"):
+        restore(Forecast(ZoneInfo("UTC")), [type(rows[1])("bench", rows[1].state[:size])])
+
+
 def test_years_of_weights_stay_finite() -> None:
     forecast = Forecast(ZoneInfo("UTC"))
     for week in range(52 * 20):

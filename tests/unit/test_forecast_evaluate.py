@@ -71,6 +71,14 @@ def test_predictions_use_nothing_that_came_after_them(tmp_path: Path) -> None:
         ("local_time,machine,occupied\nyesterday,bench,1\n", "line 2"),
         ("local_time,machine,occupied\n2023-11-20T10:00,bench,2\n", "line 2"),
         ("local_time,machine,occupied\n2023-11-20T10:00,bench,1\n", "both sides"),
+        ("\ufefflocal_time,machine,occupied\n2023-11-20T10:00,bench,1\n", "both sides"),
+        ("local_time,machine,occupied\n2023-11-20T10:00,bench\n", "line 2"),
+        ("local_time,machine,occupied\n0001-11-20T10:00,bench,1\n", "line 2"),
+        ("local_time,machine,occupied\n2023-11-20T10:00,%s,1\n" % ("x" * 200_000), "line "),
+        (
+            "local_time,machine,occupied\n1971-11-20T10:00,a,1\n2099-11-20T10:00,b,1\n",
+            "ask less often",
+        ),
     ],
 )
 def test_what_cannot_be_judged_says_why(tmp_path: Path, text: str, said: str) -> None:

@@ -37,6 +37,8 @@ def test_known_services_and_what_the_operators_named_are_fine(url: str) -> None:
         "https://fcm.googleapis.com:443/1",
         "https://fcm.googleapis.com:99999/1",
         "https://fcm.googleapis.com./1",
+        "https://a..push.apple.com/1",
+        "https://%s.push.apple.com/1" % ("a" * 64),
         "https://fcm.googleapis.com@10.0.0.1/1",
         "https://10.0.0.1\\@fcm.googleapis.com/1",
         "https://10.0.0.1#@fcm.googleapis.com/1",

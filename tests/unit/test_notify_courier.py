@@ -175,6 +175,14 @@ async def test_a_host_that_failed_five_times_is_left_alone() -> None:
     assert all(again_in is not None for *_, again_in in ledger.noted)
 
 
+async def test_a_phone_that_has_had_enough_says_nothing_against_its_push_service() -> None:
+    busy = Outcome("retry", "429", 60.0, host_works=True)
+    ledger, phones = Ledger([delivery(str(n)) for n in range(20)]), Phones({"a": busy})
+    async with running(ledger, phones):
+        await until(lambda: len(ledger.noted) == 20)
+    assert len(phones.sent) == 20
+
+
 async def test_a_bug_in_a_channel_ends_that_delivery_alone() -> None:
     class Buggy:
         async def send(self, _notice: Notice, target: Target, _name: str) -> Outcome:

@@ -26,6 +26,14 @@ def test_an_end_at_the_start_is_no_quiet_at_all() -> None:
     assert not any(quiet_hours(8, 8).cover(at(f"2026-06-01T{h:02}:00"), BERLIN) for h in range(24))
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, 24), ("00:00", "24:00")])
+def test_from_0_to_24_is_the_whole_day(start: int | str, end: int | str) -> None:
+    always = quiet_hours(start, end, ["mon"])
+    assert all(always.cover(at(f"2026-06-01T{hour:02}:59"), BERLIN) for hour in range(24))
+    assert not always.cover(at("2026-06-02T00:00"), BERLIN)
+    assert text_of(always.end) == "24:00"
+
+
 def test_until_24_is_until_midnight() -> None:
     evening = quiet_hours(20, 24)
     assert evening.cover(at("2026-06-01T23:59"), BERLIN)

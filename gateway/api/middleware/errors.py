@@ -104,7 +104,7 @@ def problem(  # a problem has that many parts
         type=f"urn:gym-gateway:problem:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
+        detail=detail.encode(errors="replace").decode(),  # it may repeat what no text was
         code=code,
         category=category or CATEGORIES.get(status, "client"),
         request_id=request_id(request),
