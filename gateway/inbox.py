@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.core.events import Change
 from sensors.sample import Saying
 
 CAPACITY = 20_000  # MQTT is bounded by its in-flight window (1,000); the rest is serial: 20 lines
@@ -55,7 +56,17 @@ class Service:
     """Called once it is committed."""
 
 
-Item = Delivery | PortLost | PortBack | Service
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """The sensors are configured anew."""
+
+    work: Callable[[], list[Change]]
+    """Makes it so, between two words; returns what became of the machines by that."""
+    receipt: Callable[[], object]
+    """Called once it is committed."""
+
+
+Item = Delivery | PortLost | PortBack | Service | Swap
 
 
 class Inbox:

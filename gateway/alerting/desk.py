@@ -49,12 +49,16 @@ class Desk:
         self._gym = gym
         self._clock = clock
         self._opening = opening
-        self._rules = rules
         self._write = write
+        self.follow(rules)
+        self._coming: dict[str, list[str]] = {}  # member → what is being subscribed to
+
+    def follow(self, rules: Alerts) -> None:
+        """These rules from now on; what is armed keeps its terms."""
+        self._rules = rules
         given = rules.quiet_hours
         self.quiet = quiet_hours(given.start, given.end, given.days) if given else None
         """The branch's own."""
-        self._coming: dict[str, list[str]] = {}  # member → what is being subscribed to
 
     # --- subscribing ----------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class Outbox:
         self._targets = targets
         self._clock = clock
         self._write = write
-        self._deliver_within = deliver_within
+        self.deliver_within = deliver_within
         self._page_of = page_of
         self._open: Callable[[str], Open | None] = lambda _firing: None
         self._why_silent: Callable[[Firing], Reason | None] = lambda _firing: None
@@ -139,7 +139,7 @@ class Outbox:
             name=scene.view.name,
             category=scene.view.category,
             free_since=firing.free_since,
-            expires_at=min(alert.expires, firing.at + self._deliver_within),
+            expires_at=min(alert.expires, firing.at + self.deliver_within),
             place=firing.place,
             url=self._page_of(firing.machine),
             note=alert.note or None,
@@ -155,7 +155,7 @@ class Outbox:
             name=view.name,
             category=view.category,
             free_since=now,
-            expires_at=now + self._deliver_within,
+            expires_at=now + self.deliver_within,
             place=1,
             url=self._page_of(view.machine),
             trial=True,

@@ -138,9 +138,9 @@ class Ringing:
         for firing, told in known.firings:
             self._keep(Open(firing, told))
         self._cursor = self._saved = cursor
-        await self._end_orphans()
+        await self.end_orphans()
 
-    async def _end_orphans(self) -> None:
+    async def end_orphans(self) -> None:
         """Alerts on what is configured no longer end, with that as their reason."""
         machines = {view.machine for view in self._model.snapshot().machines}
         categories = {view.category for view in self._model.snapshot().machines}

@@ -14,6 +14,7 @@ from gateway.api.health import Health
 from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
 from gateway.api.push import Targets
+from gateway.api.reload import Reload
 from gateway.api.samples import Newer
 from gateway.api.sensors import Calibrations
 from gateway.api.service import Say
@@ -57,4 +58,5 @@ class Backing:
     health: Callable[[], Health]
     metrics: Metrics
     admin: Mapping[str, AdminHandler]
+    reload: Reload
     socket_path: Path

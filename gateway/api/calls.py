@@ -21,6 +21,7 @@ from gateway.api.operation import Operation
 from gateway.api.pages import PageRoutes
 from gateway.api.push import PushRoutes
 from gateway.api.ready import Ready
+from gateway.api.reload import ReloadRoutes
 from gateway.api.samples import SampleRoutes
 from gateway.api.sensors import SensorRoutes
 from gateway.api.service import ServiceRoutes
@@ -59,6 +60,7 @@ def beside(backing: Backing) -> list[web.RouteDef]:
     parts = (
         AdminRoutes(backing.admin),
         KeyRoutes(backing.credentials, backing.locksmith),
+        ReloadRoutes(backing.reload),
         LocalAlertRoutes(
             backing.everybodys,
             backing.config.branch.id,

@@ -54,7 +54,8 @@ class Hub:
         self._most_behind = most_behind
         self._age = age
         snapshot = model.snapshot()
-        self._rounds = Rounds({view.machine: view for view in snapshot.machines}, snapshot.cursor)
+        self._views = {view.machine: view for view in snapshot.machines}
+        self._rounds = Rounds(self._views, snapshot.cursor)
         self._open: dict[Viewer, float] = {}  # when each shall end
         self._seats = Seats(limits, share)
         self._audience = audience or Audience(Presence())
@@ -163,6 +164,8 @@ class Hub:
         """What was told is not right any more: everyone begins anew with a snapshot."""
         self._last_reset = (self._last_reset[0] + 1, reason)
         self._rounds.flush()
+        self._views.clear()
+        self._views.update({view.machine: view for view in self._model.snapshot().machines})
         for (follow, framing), viewers in self._rounds.groups.items():
             packed = b"".join([framing.pack([part]) for part in self._anew(follow, reason)])
             for viewer in viewers:

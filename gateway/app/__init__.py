@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -18,18 +18,19 @@ from gateway.app import branch_sensors, report
 from gateway.app.alerts import Alerts
 from gateway.app.notify import Channels
 from gateway.app.ports import Ports
+from gateway.app.reloading import Reloading, Reread
 from gateway.app.serving import LEDGER, Serving
 from gateway.bridge import READERS, File, Readers, Writer
 from gateway.bus import Bus
 from gateway.clock import SystemClock, boot_id, dated
 from gateway.core.bins import Bins
-from gateway.core.events import Event
+from gateway.core.events import Change, Event
 from gateway.core.findings import Finding
 from gateway.core.forecast import Forecast
 from gateway.core.occupancy import HOLD
 from gateway.core.opening import Opening
 from gateway.forecasting import Forecasting
-from gateway.inbox import Inbox
+from gateway.inbox import Inbox, Swap
 from gateway.jobs import Batch, schedule
 from gateway.messages import encode_update
 from gateway.pipeline import restart
@@ -42,6 +43,7 @@ from gateway.store import bins as bin_table
 from gateway.store import log as event_log
 from gateway.store import marks, schema
 from gateway.store.branch import Branch
+from gateway.store.calibrations import Version
 from gateway.store.history import HistoryFile, Past
 from gateway.store.lock import Lock
 from gateway.supervision import Supervisor, Systemd
@@ -57,13 +59,14 @@ log = logging.getLogger(__name__)
 class Gateway:
     """One running gateway: made from a configuration, run until told to stop."""
 
-    def __init__(self, config: Config) -> None:
-        """Open and continue what is stored.
+    def __init__(self, config: Config, reread: Reread) -> None:
+        """Open and continue what is stored; `reread` gives the configuration as it is by then.
 
         Raises NewerSchemaError, sqlite3.Error, OSError: what is wrong with the files, or that
         another gateway writes to them.
         """
         self._config = config
+        self.reloading = Reloading(config, reread, self._swap)
         self.folder = Path(config.store.history).parent
         self._boot = boot_id()
         self._bus, self._inbox, self._samples = Bus(), Inbox(), Samples()
@@ -102,12 +105,13 @@ class Gateway:
                     tasks.create_task(self._supervisor.keep("deliveries", self._alerts.deliver)),
                     tasks.create_task(self._supervisor.keep("forecast", self._forecasting.run)),
                     tasks.create_task(self._systemd.feed(self._all_moved)),
-                    *self._ports.start(tasks),
                 ]
+                self._ports.start(tasks)
                 self._systemd.tell("READY=1")
                 log.info("%s; stop with Ctrl-C or SIGTERM", self._where())
                 await stop.wait()
                 self._systemd.tell("STOPPING=1")
+                self._ports.cancel()
                 for task in running:
                     task.cancel()
             await self._pipeline.commit()
@@ -208,6 +212,7 @@ class Gateway:
             self._report_sensors,
             self._calibrations,
             partial(report.newer_samples, self._samples, self._clock),
+            self.reloading.reload,
         )
         self._server = Server(backing)
         self._metrics.ask(**self._sources(), **self._alerts.counts())
@@ -242,6 +247,31 @@ class Gateway:
             ),
             "bytes_written": bytes_written,
         }
+
+    # --- another configuration ----------------------------------------------------------------
+
+    async def _swap(self, config: Config) -> None:
+        """Between two words of the sensors; who reads the log sees it in its place."""
+        was, done = self._config, asyncio.Event()
+        versions = await self._calibrations.stored()
+        self._inbox.put(Swap(partial(self._become, config, versions), done.set))
+        await done.wait()
+        await self._ports.listen()
+        await self._writer.run(HISTORY, lambda c: marks.forget_others(c, self._sensors.hearings))
+        await self._alerts.reconfigure(config.alerts)
+        if was.machines != config.machines or was.categories != config.categories:
+            self._server.reset_streams("configuration")
+
+    def _become(self, config: Config, versions: Iterable[Version]) -> list[Change]:
+        was, self._config = self._config, config
+        self._opening.change(config.branch.opening_hours, config.branch.holidays)
+        self._model.reconfigure(config)
+        self._ports.show(config)
+        now = self._clock.monotonic()
+        changes = branch_sensors.swap(self._sensors, was, config, self._hold_until, now)
+        self._calibrations.apply(versions)
+        self._bins.follow(self._sensors.stale_after, self._sensors.patience + GRACE)
+        return changes
 
     # --- what the parts call back -----------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
+from config.sections import Alerts as Rules
 from config.sections import Config
 from gateway.alerting.desk import Desk
 from gateway.alerting.drill import Drill
@@ -61,12 +62,10 @@ class Alerts:
             rules.deliver_within,
             lambda machine: f"{config.branch.public_url}/m/{machine}",
         )
-        self._book = book = Book(
-            {view.machine: view.category for view in model.snapshot().machines}
-        )
-        head_start = 0.0 if rules.all_at_once else rules.head_start
+        self._category_of = {view.machine: view.category for view in model.snapshot().machines}
+        self._book = book = Book(self._category_of)
         zone = ZoneInfo(config.branch.timezone)
-        self._rings = rings = Rings(book, Patience(rules.settle, head_start), zone)
+        self._rings = rings = Rings(book, _patience(rules), zone)
         self.ringing = Ringing(book, rings, model, clock, read, write, self._reach, self.outbox)
         self.audience.greet_with(self._waiting)
         self.desk = Desk(book, self.ringing, model, gym, clock, opening, rules, write)
@@ -80,6 +79,15 @@ class Alerts:
             "rings": lambda: self.ringing.fired,
             "silences": lambda: {why.value: n for why, n in self._rings.silences.total.items()},
         }
+
+    async def reconfigure(self, rules: Rules) -> None:
+        """These rules, and the machines that the read model has now."""
+        self._category_of.clear()
+        self._category_of.update({v.machine: v.category for v in self._model.snapshot().machines})
+        self._rings.patience = _patience(rules)
+        self.outbox.deliver_within = rules.deliver_within
+        self.desk.follow(rules)
+        await self.ringing.end_orphans()
 
     async def load(self) -> None:
         """Go on as the ledger says."""
@@ -145,3 +153,7 @@ class Alerts:
 
     def _waiting(self, member: str) -> list[bytes]:
         return [self._telling.message(firing) for firing in self.ringing.unconfirmed(member)]
+
+
+def _patience(rules: Rules) -> Patience:
+    return Patience(rules.settle, 0.0 if rules.all_at_once else rules.head_start)

@@ -1,10 +1,13 @@
 """From the configuration to machines, their sensors, and who listens to what."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from config.changes import same_sensors
 from config.effective import occupancy_of, sensors_of
 from config.sections import Config, Sensor
+from gateway.core.events import Cause, Change, Status
+from gateway.core.findings import Past
 from gateway.core.machine import Machine
 from gateway.core.occupancy import Rule
 from gateway.pipeline.judge import Hearing
@@ -16,9 +19,9 @@ from sensors.sample import Channel
 SERIAL = "serial:"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BranchSensors:
-    """What stands between the ports and the pipeline."""
+    """What stands between the ports and the pipeline; everybody looks into the same maps."""
 
     machines: dict[str, Machine]
     hearings: dict[str, Hearing]
@@ -33,6 +36,15 @@ class BranchSensors:
     """By serial line: channel → sensor id."""
     decoders: dict[str, Decoder]
     """By sensor id, those behind MQTT."""
+
+    def become(self, other: "BranchSensors") -> None:
+        """Hold what `other` holds, in our own maps."""
+        self.patience = other.patience
+        for field in fields(self):
+            ours, theirs = getattr(self, field.name), getattr(other, field.name)
+            if isinstance(ours, dict):
+                ours.clear()
+                ours.update(theirs)
 
 
 def build(config: Config, hold_until: Callable[[float], float]) -> BranchSensors:
@@ -93,3 +105,61 @@ def _feeds(sensors: tuple[Sensor, ...], decoders: Mapping[str, Decoder]) -> dict
             feed = Feed(sensor.id, decoders[sensor.id], sensor.channel)
             feeds.setdefault(topic, []).append(feed)
     return feeds
+
+
+# --- another configuration ----------------------------------------------------------------------
+
+
+def swap(
+    sensors: BranchSensors,
+    was: Config,
+    config: Config,
+    hold_until: Callable[[float], float],
+    now: float,
+) -> list[Change]:
+    """Go over from one configuration to another; what is the same in both does not notice.
+
+    Returns what became of machines by that: who loses a sensor, is added or removed.
+    """
+    new, same = build(config, hold_until), same_sensors(was, config)
+    combined = {machine.id: machine.combine for machine in was.machines}
+    changes: list[Change] = []
+    for entry in config.machines:
+        older, machine = sensors.machines.get(entry.id), new.machines[entry.id]
+        if older is None:
+            changes += machine.start(now)
+        elif entry.combine == combined[entry.id] and _kept_as_it_is(older, machine, same):
+            new.machines[entry.id] = older
+        else:
+            changes += machine.adopt(older, same & machine.detectors.keys(), now)
+    _keep_hearings(sensors, new, same, now)
+    new.feeds = _feeds(sensors_of(config), new.decoders)
+    changes += [
+        Change(name, Status.UNKNOWN, Cause.START, now, now)
+        for name, machine in sensors.machines.items()
+        if name not in new.machines and machine.verdict.status.observed
+    ]
+    sensors.become(new)
+    return changes
+
+
+def _kept_as_it_is(older: Machine, machine: Machine, same: set[str]) -> bool:
+    """Whether all its sensors are the same; it gets their new patience then."""
+    if not same >= machine.detectors.keys() == older.detectors.keys():
+        return False
+    for name, detector in older.detectors.items():
+        detector.rule = machine.detectors[name].rule
+    return True
+
+
+def _keep_hearings(old: BranchSensors, new: BranchSensors, same: set[str], now: float) -> None:
+    """Half-heard words, counters and calibrations of those that are the same go on."""
+    for name, hearing in new.hearings.items():
+        if name not in same:
+            hearing.past = Past(now)
+            continue
+        kept = old.hearings[name]
+        kept.machine = new.machines[hearing.machine.machine]
+        new.hearings[name] = kept
+        if name in old.decoders:
+            new.decoders[name] = old.decoders[name]

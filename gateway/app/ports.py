@@ -50,20 +50,74 @@ class Ports:
         self._clock = clock
         self._supervisor = supervisor
         self._broker = _broker(config, sensors) if config.mqtt.url == EMBEDDED else None
-        self._serial = list(_serial_ports(config, sensors, inbox))
+        self._serial = {port.id: port for port in _serial_ports(config, sensors, inbox)}
         self._mqtt: MqttPort | None = None
+        self._status: StatusTopics | None = None
+        self._announcer: Announcer | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._people = asyncio.Event()
         self._greet: list[Callable[[], None]] = []
         self._listeners: dict[str, Callable[[bytes], None]] = {}
 
-    def start(self, tasks: asyncio.TaskGroup) -> list["asyncio.Task[None]"]:
+    def start(self, tasks: asyncio.TaskGroup) -> None:
         """Run every port, each kept alive by itself."""
+        self._tasks = tasks
         self._inbox.put(
             PortLost("mqtt", frozenset(self._sensors.decoders), self._clock.monotonic())
         )
-        parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [("mqtt", self._run_mqtt)]
-        parts += [(port.state().id, partial(self._run_line, port)) for port in self._serial]
-        return [tasks.create_task(self._supervisor.keep(*part), name=part[0]) for part in parts]
+        self._keep("mqtt", self._run_mqtt)
+        for port in self._serial.values():
+            self._keep(port.id, partial(self._run_line, port))
+
+    def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        if self._tasks is not None:
+            part = self._supervisor.keep(name, run)
+            self._running[name] = self._tasks.create_task(part, name=name)
+
+    def cancel(self) -> None:
+        """Let go of every port."""
+        for task in self._running.values():
+            task.cancel()
+
+    # --- another configuration ------------------------------------------------------------------
+
+    def show(self, config: Config) -> None:
+        """Its machines are who has topics of ours from now on."""
+        self._config = config
+        if self._status is not None:
+            self._status.become(machine.id for machine in config.machines)
+        if self._announcer is not None:
+            self._announcer.become(config.machines)
+            if config.mqtt.homeassistant:
+                self._announcer.all_again()
+
+    async def listen(self) -> None:
+        """To the sensors as they are now: new topics, and lines that have changed. OSError."""
+        if self._broker is not None:
+            self._broker.permit(self._sensors.feeds.keys())
+        if self._mqtt is not None:
+            self._mqtt.listen_to(self._sensors.feeds)
+        wanted = {p.id: p for p in _serial_ports(self._config, self._sensors, self._inbox)}
+        kept = {
+            name
+            for name in self._serial.keys() & wanted.keys()
+            if self._serial[name].listens == wanted[name].listens
+        }
+        await self._unplug(self._serial.keys() - kept)
+        for name in wanted.keys() - kept:
+            self._serial[name] = wanted[name]
+            self._keep(name, partial(self._run_line, wanted[name]))
+
+    async def _unplug(self, lines: Iterable[str]) -> None:
+        """Each is free for somebody else, or for our next self, on return."""
+        tasks = [self._running.pop(name) for name in lines if name in self._running]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for name in lines:
+            self._supervisor.faults.pop(name, None)
+            del self._serial[name]
 
     async def stop(self) -> None:
         """End the broker; the tasks have been cancelled before."""
@@ -79,10 +133,11 @@ class Ports:
         """Our retained status topics on this broker."""
         gym = self._config.branch.id
         gone = tuple(removed)
-        topics = StatusTopics(gym, machines, gone, self._publish, message)
+        topics = self._status = StatusTopics(gym, machines, gone, self._publish, message)
         self._greet.append(topics.all_again)
         url = self._config.branch.public_url
         announcer = Announcer(gym, self._config.machines, gone, self._publish, url)
+        self._announcer = announcer
         if self._config.mqtt.homeassistant:
             self._listeners.update(announcer.heard())
             self._greet.append(announcer.all_again)
@@ -100,7 +155,7 @@ class Ports:
 
     def states(self) -> list[PortState]:
         """How every port is."""
-        parts = (self._broker, self._mqtt, *self._serial)
+        parts = (self._broker, self._mqtt, *self._serial.values())
         return [part.state() for part in parts if part is not None]
 
     def problems(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from gateway.api.credentials import Credentials
 from gateway.api.health import Health
 from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
+from gateway.api.reload import Reload
 from gateway.api.samples import Newer
 from gateway.app.alerts import Alerts
 from gateway.app.ports import Ports
@@ -77,6 +78,7 @@ class Serving:
         sensors: Callable[[], Mapping[str, object]],
         calibrations: Calibrations,
         samples: Newer,
+        reload: Reload,
     ) -> Backing:
         """What the API stands on."""
         return Backing(
@@ -108,6 +110,7 @@ class Serving:
             health=health,
             metrics=metrics,
             admin=admin,
+            reload=reload,
             socket_path=self._folder / "gateway.sock",
         )
 

@@ -13,6 +13,7 @@ COMMANDS = {  # name → module of this package
     "forecast": "forecast",
     "keys": "keys",
     "openapi": "openapi",
+    "reload": "reload",
     "replay": "offline",
     "run": "run",
     "sensors": "sensors",

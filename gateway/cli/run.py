@@ -6,7 +6,10 @@ import logging
 import signal
 import sqlite3
 import sys
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,6 +22,7 @@ from gateway.logs import log_to_stderr
 from gateway.store.schema import NewerSchemaError
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
+MOST_RELOADS = 16  # kept in mind; they wait for each other
 
 log = logging.getLogger("gateway")
 
@@ -27,7 +31,7 @@ log = logging.getLogger("gateway")
 @CONFIG
 @click.option("--verbose", is_flag=True, help="Say more in the log.")
 def run(path: Path, *, verbose: bool) -> None:
-    """Run the gateway until Ctrl-C or SIGTERM.
+    """Run the gateway until Ctrl-C or SIGTERM; SIGHUP reads the configuration again.
 
     \b
     Examples:
@@ -42,13 +46,13 @@ def run(path: Path, *, verbose: bool) -> None:
     except ConfigError as error:
         click.echo(explain(error), err=True)
         sys.exit(2)
-    sys.exit(_run(config))
+    sys.exit(_run(config, partial(load, path)))
 
 
-def _run(config: Config) -> int:
+def _run(config: Config, reread: Callable[[], Config]) -> int:
     """Exit code 0 after an orderly stop, 1 when something that cannot be mended here failed."""
     try:
-        gateway = Gateway(config)
+        gateway = Gateway(config, reread)
     except (OSError, sqlite3.Error, NewerSchemaError) as error:
         log.error("the gateway cannot start: %s", error)  # noqa: TRY400  the text says it all
         return 1
@@ -72,6 +76,13 @@ async def _until_told(gateway: Gateway) -> None:
         with suppress(RuntimeError):  # the loop is closed: we are at the end already
             loop.call_soon_threadsafe(stop.set)
 
+    def reload(*_: object) -> None:
+        work = gateway.reloading.reload_and_log
+        with suppress(RuntimeError):  # as above
+            loop.call_soon_threadsafe(lambda: under_way.append(loop.create_task(work())))
+
+    under_way: deque[asyncio.Task[None]] = deque(maxlen=MOST_RELOADS)  # else they are collected
+    signal.signal(signal.SIGHUP, reload)
     for number in STOPS:  # not the loop's own handlers: these would be gone before we are
         signal.signal(number, told)
     await gateway.run(stop)

@@ -112,6 +112,7 @@ class Bins:
         which holds the moment `began` (monotonic), once time is known.
         """
         self._timelines = {name: Timeline(stale) for name, stale in machines.items()}
+        self._leaving: set[str] = set()
         self._earlier: list[tuple[str, float, Status]] = []
         self._grace = grace
         self._began = began
@@ -119,6 +120,13 @@ class Bins:
         self._closed_at = -inf  # monotonic end of the last closed bin
         self._closed: dict[int, tuple[float, float, dict[str, Bin]]] = {}
         self._dirty: dict[str, float] = {}
+
+    def follow(self, machines: Mapping[str, float], grace: float) -> None:
+        """From now on these, as at the beginning; what was seen of others is closed first."""
+        for name in machines.keys() - self._timelines.keys():
+            self._timelines[name] = Timeline(machines[name])
+        self._leaving = self._timelines.keys() - machines.keys()
+        self._grace = grace
 
     @property
     def next_start(self) -> int | None:
@@ -210,6 +218,10 @@ class Bins:
         bins = {name: Bin(name, start, *t.measure(begin, end)) for name, t in self._lines()}
         self._closed[start] = (begin, end, bins)
         self._closed_at = end
+        for name in [name for name in self._leaving if not bins[name].observed]:
+            self._leaving.discard(name)
+            del self._timelines[name], bins[name]
+            self._dirty.pop(name, None)
         return bins.values()
 
     def _lines(self) -> Iterable[tuple[str, Timeline]]:
@@ -218,7 +230,8 @@ class Bins:
     def _corrections(self) -> Iterable[Bin]:
         dirty, self._dirty = self._dirty, {}
         for start, (begin, end, bins) in self._closed.items():
-            for name in [name for name, since in dirty.items() if since < end]:
+            late = [name for name, since in dirty.items() if since < end]
+            for name in bins.keys() & late & self._timelines.keys():
                 old = bins[name]
                 done = self._timelines[name].measure(begin, end)
                 if done != (old.occupied, old.observed, old.sessions):

@@ -1,6 +1,6 @@
 """One machine: the verdicts on its sensors, combined into its status."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 
 from gateway.core.events import Cause, Change, Status
@@ -46,6 +46,24 @@ class Machine:
         self._verdicts = dict.fromkeys(self._verdicts, self._sensed)
         for detector in self.detectors.values():
             detector.restore(self._sensed, heard_at)
+
+    def adopt(self, older: "Machine", sensors: Iterable[str], now: float) -> list[Change]:
+        """Go on as `older` stands, with those of its `sensors` that are ours too.
+
+        What its status is by other sensors is no edge, and nobody's live word.
+        """
+        self.verdict, self._sensed = older.verdict, older._sensed  # noqa: SLF001  of our own kind
+        for name in sensors:
+            rule = self.detectors[name].rule
+            self.detectors[name] = older.detectors[name]
+            self.detectors[name].rule = rule
+            self._verdicts[name] = older._verdicts[name]  # noqa: SLF001
+        status = self._status()
+        if status is self._sensed.status:
+            return []
+        cause = self._blind_cause() if status is Status.UNKNOWN else Cause.OBSERVED
+        self._sensed = Verdict(status, cause, now, now)
+        return self._show(self._sensed)
 
     def resume(self, sensor: str, held: Held | None) -> None:
         """Go on with what a sensor that speaks on change held, after `restore`.

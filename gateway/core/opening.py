@@ -17,6 +17,10 @@ class Opening:
     ) -> None:
         """`hours`: day → "06:00-23:00", over midnight allowed; a missing day is closed."""
         self._zone = ZoneInfo(timezone)
+        self.change(hours, holidays)
+
+    def change(self, hours: Mapping[Day, str] | None, holidays: tuple[str, ...]) -> None:
+        """Other hours from now on, as at the beginning."""
         self._always = hours is None
         self._hours = {DAYS.index(day): _span(text) for day, text in (hours or {}).items()}
         self._holidays = frozenset(map(date.fromisoformat, holidays))

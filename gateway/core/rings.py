@@ -126,7 +126,7 @@ class Rings:
 
     def __init__(self, book: Book, patience: Patience, zone: tzinfo) -> None:
         self._book = book
-        self._patience = patience
+        self.patience = patience
         self._zone = zone
         self._status: dict[str, Status] = {}
         self._free: dict[str, tuple[str, int]] = {}  # machine → the edge it has been free since
@@ -153,7 +153,7 @@ class Rings:
         """Whose turn came while nobody was there is not told hours later; no step adds patience."""
         if offer.due < now - TOO_OLD or offer.due == inf:
             return inf
-        return min(offer.due, now + self._patience.head_start)
+        return min(offer.due, now + self.patience.head_start)
 
     def redate(self, seconds: float, since: float, upto: float) -> None:
         """The clock was wrong by so much, from `since` to `upto`."""
@@ -183,14 +183,14 @@ class Rings:
         elif self._too_old(age) and (event.epoch, event.seq) not in self._known:
             self.silences.note_all(event.machine, Reason.TOO_OLD)
         else:
-            due = now + max(0.0, self._patience.settle - max(0.0, age))
+            due = now + max(0.0, self.patience.settle - max(0.0, age))
             since = event.last_change
             offer = Offer(event.machine, event.epoch, event.seq, since, due)
             self._begin(self._known.pop(offer.edge, offer))
 
     def _too_old(self, age: float) -> bool:
         """How old what is dated in the future is, nobody knows: the clock was set back."""
-        return not -TOO_OLD <= age <= self._patience.settle + TOO_OLD
+        return not -TOO_OLD <= age <= self.patience.settle + TOO_OLD
 
     def _begin(self, offer: Offer) -> None:
         self._offers[offer.machine] = offer
@@ -248,7 +248,7 @@ class Rings:
         turn.firings.append(self._firing(alert, offer, moment))
 
     def _go_through(self, offer: Offer, moment: Moment, turn: Turn) -> None:
-        if not self._patience.head_start and not self._tell_open_pages(offer, moment, turn):
+        if not self.patience.head_start and not self._tell_open_pages(offer, moment, turn):
             return
         looked = 0
         for alert in self._book.waiting(offer.machine, offer.judged):
@@ -263,8 +263,8 @@ class Rings:
                 self.silences.note(alert, why)
                 continue
             self._ring(alert, offer, moment, turn)
-            if self._patience.head_start:
-                offer.due = moment.now + self._patience.head_start
+            if self.patience.head_start:
+                offer.due = moment.now + self.patience.head_start
                 return
         offer.due = inf
         if not offer.rung:

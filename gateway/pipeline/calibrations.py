@@ -1,7 +1,7 @@
 """By what each sensor's levels are judged, and by what they were before."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from gateway.core.errors import ConflictError, Fault, InvalidError, UnknownIdError
@@ -33,8 +33,17 @@ class Calibrations:
 
     async def load(self) -> None:
         """As stored; those of sensors that are no more wait for their return."""
-        for version in (await self._write(table.newest)).values():
-            if version.sensor in self._hearings:
+        self.apply(await self.stored())
+
+    async def stored(self) -> list[Version]:
+        """What counts, of every sensor there ever was."""
+        return [*(await self._write(table.newest)).values()]
+
+    def apply(self, versions: Iterable[Version]) -> None:
+        """To the sensors that have none yet."""
+        for version in versions:
+            hearing = self._hearings.get(version.sensor)
+            if hearing is not None and hearing.version is None:
                 self._apply(version)
 
     async def history(self, sensor: str) -> list[Version]:

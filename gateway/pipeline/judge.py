@@ -10,7 +10,7 @@ from gateway.core.findings import Past
 from gateway.core.machine import Machine
 from gateway.core.occupancy import Detector, Held, Word
 from gateway.core.stamp import stamp
-from gateway.inbox import Delivery, Item, PortBack, PortLost, Service
+from gateway.inbox import Delivery, Item, PortBack, PortLost, Service, Swap
 from sensors.calibration import Verdicts
 from sensors.sample import Availability, Sample
 
@@ -81,7 +81,11 @@ class Judge:
             if isinstance(item, Delivery):
                 self._deliver(item, batch)
             elif isinstance(item, Service):
-                batch.changes += self._machines[item.machine].service(item.at, out=item.out)
+                if (machine := self._machines.get(item.machine)) is not None:
+                    batch.changes += machine.service(item.at, out=item.out)
+                batch.receipts.append(item.receipt)
+            elif isinstance(item, Swap):
+                batch.changes += item.work()
                 batch.receipts.append(item.receipt)
             else:
                 self._port(item, batch)
@@ -106,7 +110,9 @@ class Judge:
 
     def _deliver(self, delivery: Delivery, batch: Batch) -> None:
         for sensor, saying in delivery.sayings:
-            hearing = self.hearings[sensor]
+            hearing = self.hearings.get(sensor)
+            if hearing is None:
+                continue  # it was removed from the configuration a moment ago
             if isinstance(saying, Availability):
                 if saying.online and saying.bridge:
                     continue

@@ -57,6 +57,7 @@ class Broker:
     ) -> None:
         self._folder = folder.resolve()
         self._asked = Listen.parse(listen)
+        self._gym = gym
         self._permissions = permissions(gym, topics)
         self._free_port_allowed = free_port_allowed
         self._unpacked = unpacked
@@ -122,6 +123,11 @@ class Broker:
         if self._child is not None:
             self._write_users()
             self._child.reload()
+
+    def permit(self, topics: Collection[str]) -> None:
+        """These are the topics of the configured sensors from now on. Raises OSError."""
+        self._permissions = permissions(self._gym, topics)
+        self.let_in(self._sensors)
 
     def _write_users(self) -> None:
         write_private(self._folder / "users", users(self.password, self._sensors))

@@ -27,10 +27,16 @@ class Announcer:
         """`removed` ones are cleared; `url` is the page that devices link to."""
         self._gym = gym
         self._machines = tuple(machines)
-        self._removed = tuple(removed)
+        self._removed = frozenset(removed)
         self._publish = publish
         self._url = url
         self._told_at = float("-inf")
+
+    def become(self, machines: Iterable[Machine]) -> None:
+        """From now on these; who is no more is cleared with the next `all_again`."""
+        known, self._machines = self._machines, tuple(machines)
+        ids = {machine.id for machine in self._machines}
+        self._removed = (self._removed | {machine.id for machine in known}) - ids
 
     def all_again(self) -> None:
         """Everything, retained."""

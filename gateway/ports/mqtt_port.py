@@ -74,19 +74,9 @@ class MqttPort:
         self._status_topic = f"gyms/{gym}/gateway/status"
         self._marker_topic = f"gyms/{gym}/gateway/marker/{name}"
         self._marker_bytes = self._marker_topic.encode()
-        self._feeds = {
-            topic.encode(): tuple(who) for topic, who in feeds.items() if not topic.endswith(TREE)
-        }
-        self._trees = {
-            topic.removesuffix(TREE).encode(): tuple(who)
-            for topic, who in feeds.items()
-            if topic.endswith(TREE)
-        }
-        self._sensors = frozenset(feed.sensor for who in feeds.values() for feed in who)
-        self._decoders = {id(feed.decoder): feed.decoder for who in feeds.values() for feed in who}
-        alone = [t for t in feeds if not any(topic_matches_sub(s, t) for s in strangers)]
+        self._strangers = tuple(strangers)
         self._listeners = {topic.encode(): hear for topic, hear in listeners.items()}
-        self._topics = [*strangers, *alone, *listeners, self._marker_topic]
+        self._hand_to(feeds)
         self._inbox = inbox
         self._clock = clock
         self._marker_within = marker_within
@@ -107,6 +97,38 @@ class MqttPort:
         self._client = make_client(name, url, username, password)
         self._problem = f"not connected to {url} yet"
         self._note("down", self._problem)
+
+    def _hand_to(self, feeds: Mapping[str, Sequence[Feed]]) -> None:
+        self._feeds = {
+            topic.encode(): tuple(who) for topic, who in feeds.items() if not topic.endswith(TREE)
+        }
+        self._trees = {
+            topic.removesuffix(TREE).encode(): tuple(who)
+            for topic, who in feeds.items()
+            if topic.endswith(TREE)
+        }
+        self._sensors = frozenset(feed.sensor for who in feeds.values() for feed in who)
+        self._decoders = {id(feed.decoder): feed.decoder for who in feeds.values() for feed in who}
+        alone = [topic for topic in feeds if not self._is_strangers(topic)]
+        listeners = [topic.decode() for topic in self._listeners]
+        self._topics = [*self._strangers, *alone, *listeners, self._marker_topic]
+
+    def _is_strangers(self, topic: str) -> bool:
+        return any(topic_matches_sub(filter_, topic) for filter_ in self._strangers)
+
+    def listen_to(self, feeds: Mapping[str, Sequence[Feed]]) -> None:
+        """From now on these; retained words come for who is new, and for nobody else."""
+        known, heard = self._sensors, set(self._topics)
+        self._hand_to(feeds)
+        fresh = [t for t, who in feeds.items() if any(one.sensor not in known for one in who)]
+        if not self._heard:
+            self._inbox.put(PortLost("mqtt", self._sensors - known, self._clock()))
+        passing = [topic for topic in fresh if self._is_strangers(topic)]
+        gone = [*heard.difference(self._topics), *passing]
+        if fresh and self._client.is_connected():
+            self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in fresh])
+        if gone and self._client.is_connected():
+            self._client.unsubscribe(gone)
 
     def state(self) -> PortState:
         """How the connection is."""

@@ -56,6 +56,16 @@ class SerialPort:
         self._problem = "not opened yet"
         self._note("down", self._problem)
 
+    @property
+    def id(self) -> str:
+        """The line's."""
+        return self._section.id
+
+    @property
+    def listens(self) -> tuple[Serial, dict[Channel, str]]:
+        """To which line, for which sensors: two that are alike need no swap."""
+        return self._section, dict(self._sensors)
+
     def state(self) -> PortState:
         """How the line is."""
         dropped = self._dropped + self._decoder.dropped

@@ -29,8 +29,8 @@ class StatusTopics:
     ) -> None:
         """`message(machine)` is its newest status as one message; `removed` ones are cleared."""
         self._topic = f"gyms/{gym}/machines/{{}}/status"
-        self._machines = tuple(machines)
-        self._removed = tuple(removed)
+        self._machines = frozenset(machines)
+        self._removed = frozenset(removed)
         self._publish = publish
         self._message = message
         self._due: dict[str, None] = {}
@@ -38,7 +38,18 @@ class StatusTopics:
 
     def ring(self, events: Sequence[Event]) -> None:
         """Hear of new events; a machine that changes twice in a round is published once."""
-        self._due.update(dict.fromkeys(event.machine for event in events))
+        ours = (event.machine for event in events if event.machine in self._machines)
+        self._due.update(dict.fromkeys(ours))
+        self._rung.set()
+
+    def become(self, machines: Iterable[str]) -> None:
+        """From now on these; who is no more is cleared."""
+        known, self._machines = self._machines, frozenset(machines)
+        self._removed = (self._removed | known) - self._machines
+        for machine in known - self._machines:
+            self._due.pop(machine, None)
+            self._publish(self._topic.format(machine), b"", retain=True)
+        self._due.update(dict.fromkeys(self._machines - known))
         self._rung.set()
 
     def all_again(self) -> None:

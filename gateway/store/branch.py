@@ -58,7 +58,6 @@ class Branch:
         opening: Opening,
         read: Read,
     ) -> None:
-        self._config = config
         self._gym = config.branch.id
         self._cursor = cursor
         self._bins = bins
@@ -66,10 +65,15 @@ class Branch:
         self._opening = opening
         self._read = read
         self._zone = ZoneInfo(config.branch.timezone)
-        self._machines = {machine.id: machine for machine in config.machines}
+        self.reconfigure(config)
         self._now: dict[str, Standing | Event] = {m: standings[m] for m in standings}
-        self._weeks: dict[str, tuple[float, Patterns]] = {}
         self._foretell: Foretell = lambda _machine, _horizon: None
+
+    def reconfigure(self, config: Config) -> None:
+        """These machines and categories from now on, under the same id and zone."""
+        self._config = config
+        self._machines = {machine.id: machine for machine in config.machines}
+        self._weeks: dict[str, tuple[float, Patterns]] = {}
 
     def foretell_with(self, foretell: Foretell) -> None:
         """Who knows what will be."""

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import aiohttp
@@ -196,6 +197,10 @@ def ledger_writer(ledger: sqlite3.Connection) -> Write:
     return write
 
 
+async def nothing_to_reload() -> Any:
+    return SimpleNamespace(swapped=(), waiting=())
+
+
 async def nothing_stored(_work: object) -> Any:
     """No history.db stands behind the memory model."""
     return {}
@@ -286,6 +291,7 @@ async def serving(
             seen=alerts.seen,
             health=lambda: served.health,
             metrics=metrics,
+            reload=nothing_to_reload,
             admin={"sensors": lambda query: {"sensors": [], **query}},
             socket_path=folder / "gateway.sock",
         )

@@ -156,7 +156,7 @@ def test_a_start_imports_nothing_it_does_not_need(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(own.format(http_port=free_port()))
     script = (
         "import sys; from config.load import load; from pathlib import Path;"
-        "from gateway.app import Gateway; Gateway(load(Path('gateway.toml')));"
+        "from gateway.app import Gateway; Gateway(load(Path('gateway.toml')), None);"
         "print(*sys.modules)"
     )
     env = {"PYTHONPATH": str(Path(__file__).parents[2])}

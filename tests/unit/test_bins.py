@@ -194,3 +194,24 @@ def test_at_the_very_begin_of_a_quarter_hour_its_bin_is_open_and_empty() -> None
 
 def test_at_most_96_open_bins_are_read() -> None:
     assert len(branch().open("m", 200 * 900, WALL)) == MAX_AT_ONCE
+
+
+# --- another configuration --------------------------------------------------------------------
+
+
+def test_what_was_seen_of_a_machine_that_is_removed_is_closed_and_then_nothing() -> None:
+    bins = branch()
+    bins.apply("m", 0, FREE)
+    bins.follow({"new": 300.0}, GRACE)
+    bins.apply("m", 450, UNKNOWN)
+    closed = bins.close(2000 + GRACE, WALL)
+    assert [(b.machine, b.observed) for b in closed if b.machine == "m"] == [("m", 450)]
+
+
+def test_a_machine_that_is_added_has_bins_from_then_on_and_no_correction_of_older_ones() -> None:
+    bins = branch()
+    bins.close(1050, WALL)
+    bins.follow({"m": 300.0, "new": 300.0}, GRACE)
+    bins.apply("new", 850, FREE)
+    closed = bins.close(1950, WALL)
+    assert [(b.machine, b.observed) for b in closed] == [("m", 0), ("new", 900)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.events import Cause, Status
+from gateway.core.events import Cause, Change, Status
 from gateway.core.machine import Machine
 from gateway.core.occupancy import Held, Verdict, Word
 from tests.unit.knowing import (
@@ -148,3 +148,34 @@ def test_what_was_heard_before_a_machine_became_unknown_is_no_leaning() -> None:
 def test_a_leaning_out_of_unknown_goes_on_over_a_restart() -> None:
     (change,) = restored(UNKNOWN, ON_AT_30).tick(101)
     assert (change.status, change.cause, change.at) == (OCCUPIED, OBSERVED, 30)
+
+
+def adopted(story: Story, sensors: str, kept: str) -> tuple[Machine, list[Change]]:
+    """Its successor after a change of the configuration, 60 s later."""
+    machine = Machine("m", dict.fromkeys(sensors.split(), QUICK))
+    return machine, machine.adopt(story.machine, kept.split(), 160)
+
+
+def test_a_machine_that_loses_its_idle_sensor_stays_as_it_is() -> None:
+    machine, changes = adopted(pair().off(50).on(100, 1), "s1", "s1")
+    assert changes == []
+    assert (machine.verdict.status, machine.verdict.at) == (OCCUPIED, 100)
+
+
+def test_a_machine_that_loses_its_active_sensor_is_as_the_others_say_and_that_is_no_edge() -> None:
+    _, changes = adopted(pair().off(50).on(100, 1), "s0", "s0")
+    assert [(c.status, c.at, c.live) for c in changes] == [(FREE, 160, False)]
+
+
+def test_a_machine_with_a_new_sensor_is_free_once_that_has_spoken_too() -> None:
+    machine, changes = adopted(pair().off(50).off(60, 1), "s0 new", "s0")
+    assert [(c.status, c.cause) for c in changes] == [(UNKNOWN, START)]
+    assert [c.status for c in machine.hear("new", Word(active=False, at=170), 170)] == [FREE]
+
+
+def test_a_machine_that_is_out_of_service_stays_so_whatever_its_sensors_become() -> None:
+    story = pair().on(50)
+    story.machine.service(60, out=True)
+    machine, changes = adopted(story, "new", "")
+    assert (changes, machine.out_of_service) == ([], True)
+    assert machine.service(170, out=False)[0].status is UNKNOWN

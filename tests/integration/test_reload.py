@@ -1,0 +1,192 @@
+"""`gateway reload`: what has changed is swapped, what has not does not notice."""
+
+import http.client
+import json
+import os
+import pty
+import signal
+import time
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli import main
+from tests.process import GatewayProcess, gateway, native_config
+
+NOW = "busy_after = 0\nfree_after = 0"
+MORE = '[[machines]]\nid = "extra"\nname = "Extra"\ncategory = "all"\n'
+PRESS = 'id = "m001"\nname = "Machine 1"'
+
+
+@pytest.fixture
+def process(short_path: Path) -> Iterator[GatewayProcess]:
+    with gateway(short_path, native_config(3, occupancy=NOW)) as running:
+        running.wait_port_up()
+        for machine in ("m000", "m001"):
+            running.publish(machine, occupied=True)
+            running.wait_status(machine, "occupied")
+        yield running
+
+
+def edit(process: GatewayProcess, old: str = "", new: str = "", more: str = "") -> None:
+    path = process.folder / "gateway.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new) + more)
+
+
+def reload(process: GatewayProcess, status: int = 200) -> Any:
+    found, said = process.local_call("POST", "/admin/reload", None)
+    assert found == status, said
+    return said
+
+
+def test_what_has_not_changed_is_not_touched(process: GatewayProcess) -> None:
+    before = process.local("/events")["events"]
+    assert reload(process) == {"swapped": [], "waiting": []}
+    edit(process, "free_after = 0", "free_after = 1")
+    assert reload(process)["swapped"] == ["[occupancy] free_after"]
+    assert process.local("/events")["events"] == before
+    assert process.status("m000") == "occupied"
+
+
+def test_new_patience_counts_from_the_next_word_on(process: GatewayProcess) -> None:
+    edit(process, "free_after = 0", "free_after = 3600")
+    reload(process)
+    process.publish("m000", occupied=False)
+    time.sleep(0.5)
+    assert process.status("m000") == "occupied"
+    edit(process, "free_after = 3600", "free_after = 0")
+    reload(process)
+    process.wait_status("m000", "free")
+
+
+def test_a_machine_that_is_added_is_heard_and_one_that_is_removed_is_gone(
+    process: GatewayProcess,
+) -> None:
+    edit(process, more=MORE)
+    assert reload(process)["swapped"] == ["[[machines]] extra"]
+    assert process.status("extra") == "unknown"
+    process.publish("extra", occupied=True)
+    process.wait_status("extra", "occupied")
+    edit(process, MORE, "")
+    reload(process)
+    assert process.local("/machines/extra")["status"] == 404
+    assert process.local("/machines/extra/history")["machineId"] == "extra"
+    assert process.status("m000") == "occupied"
+
+
+def test_it_is_stored_as_if_it_had_always_been_so(process: GatewayProcess) -> None:
+    edit(process, more=MORE)
+    reload(process)
+    process.publish("extra", occupied=True)
+    process.wait_status("extra", "occupied")
+    process.kill()
+    process.start()
+    assert process.status("extra") == "occupied"
+    assert process.status("m000") == "occupied"
+
+
+def test_a_file_with_a_mistake_changes_nothing_and_every_mistake_is_named(
+    process: GatewayProcess,
+) -> None:
+    edit(process, PRESS, 'id = "m001"\nnam = "Machine 1"', more="[http2]\n")
+    said = reload(process, 409)
+    assert "Nothing has changed" in said["detail"]
+    assert "nam" in said["detail"]
+    assert "http2" in said["detail"]
+    assert process.status("m001") == "occupied"
+
+
+def test_what_cannot_be_swapped_is_named_and_waits_for_a_start(process: GatewayProcess) -> None:
+    edit(process, 'name = "Test"', 'name = "Other"')
+    edit(process, 'host = "127.0.0.1"', 'host = "127.0.0.1"\nallowed_hosts = ["gym.local"]')
+    assert reload(process) == {"swapped": ["[branch] name"], "waiting": ["[http] allowed_hosts"]}
+    assert process.local("/branches/test")["name"] == "Other"
+
+
+def test_open_streams_stay_open_and_are_told_of_new_machines(process: GatewayProcess) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10)
+    connection.request("GET", "/stream")
+    stream = connection.getresponse()
+    edit(process, more=MORE)
+    reload(process)
+    process.publish("extra", occupied=True)
+    found: Any = {}
+    while found.get("machineId") != "extra" or found["status"] != "occupied":
+        said = stream.readline().decode()
+        found = json.loads(said.removeprefix("data: ")) if said.startswith("data: ") else {}
+    stream.close()
+    connection.close()
+
+
+def test_a_hangup_reloads_and_a_bad_file_is_told_in_the_log(process: GatewayProcess) -> None:
+    edit(process, 'name = "Machine 2"', 'name = "Rower"')
+    process.send(signal.SIGHUP)
+    end = time.monotonic() + 10
+    while process.local("/machines/m002")["name"] != "Rower":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    edit(process, "[branch]", "[brunch]")
+    process.send(signal.SIGHUP)
+    while "is not reloaded" not in process.log.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert process.exit_code is None
+
+
+def test_a_sensor_that_moves_to_another_topic_leaves_its_machine_unknown(
+    process: GatewayProcess,
+) -> None:
+    moved = '[[sensors]]\nid = "m001"\nmachine = "m001"\ntopic = "elsewhere/1"\n'
+    edit(process, more=moved)
+    reload(process)
+    assert process.status("m001") == "unknown"
+    assert process.status("m000") == "occupied"
+
+
+def test_the_command_tells_what_has_changed(
+    process: GatewayProcess, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(process.folder)
+    edit(process, 'name = "Machine 2"', 'name = "Rower"')
+    edit(process, "[occupancy]", "[store]\nkeep_bins_days = 9\n[occupancy]")
+    main(["reload"], standalone_mode=False)
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "changed: [[machines]] m002"
+    assert told[1] == "counts from the next start on: [store] keep_bins_days"
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[int, str]]:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    yield master, os.ttyname(slave)
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_line_that_is_added_is_opened_and_one_that_is_removed_is_let_go(
+    process: GatewayProcess, line: tuple[int, str]
+) -> None:
+    master, port = line
+    added = (
+        f'[[serial]]\nid = "usb"\nport = "{port}"\ndriver = "lines"\n'
+        '[[sensors]]\nid = "plate"\nmachine = "m002"\nsource = "serial:usb"\nchannel = 1\n'
+    )
+    edit(process, more=added)
+    assert reload(process)["swapped"] == ["[[sensors]] plate", "[[serial]] usb"]
+    process.wait_port_up("usb")
+    os.write(master, b"1,ON\n1,ON\n")
+    process.wait_status("m002", "occupied")
+    edit(process, added, "")
+    reload(process)
+    assert "usb" not in {port["id"] for port in process.local("/health")["details"]["ports"]}
+    assert port not in open_files(process.pid)
+
+
+def open_files(pid: int) -> list[str]:
+    return [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.exists()]

@@ -1,0 +1,54 @@
+"""What differs between two configurations, named as in the file."""
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from config.changes import changes, same_sensors
+from config.load import load
+from config.sections import Config, Http, Machine, OccupancyOverride, Upstream
+
+CONFIG = load(Path("config/examples/branch.toml"))
+
+
+def test_the_same_is_no_change() -> None:
+    found = changes(CONFIG, CONFIG)
+    assert (found.config, found.swapped, found.waiting) == (CONFIG, (), ())
+
+
+def test_what_cannot_be_swapped_stays_as_it_runs() -> None:
+    new = replace(
+        CONFIG, http=Http(port=9), branch=replace(CONFIG.branch, name="B", timezone="UTC")
+    )
+    found = changes(CONFIG, new)
+    assert found.swapped == ("[branch] name",)
+    assert {"[http] port", "[branch] timezone"} <= set(found.waiting)
+    assert found.config.http == CONFIG.http
+    assert found.config.branch == replace(CONFIG.branch, name="B")
+
+
+def test_a_machine_more_and_one_less_are_named() -> None:
+    new = replace(CONFIG, machines=(*CONFIG.machines[1:], Machine(id="x", name="X", category="y")))
+    found = changes(CONFIG, new)
+    assert set(found.swapped) == {f"[[machines]] {CONFIG.machines[0].id}", "[[machines]] x"}
+    assert found.config == new
+
+
+def test_a_table_that_is_new_is_named_once() -> None:
+    without = replace(CONFIG, upstream=None)
+    new: Config = replace(CONFIG, upstream=Upstream(url="mqtt://hub"))
+    assert changes(without, new).waiting == ("[upstream]",)
+
+
+def test_another_order_is_a_change() -> None:
+    found = changes(CONFIG, replace(CONFIG, machines=CONFIG.machines[::-1]))
+    assert found.swapped == ("[[machines]] order",)
+
+
+def test_a_sensor_is_the_same_until_its_device_or_machine_is_another() -> None:
+    first, *others = CONFIG.sensors
+    known = same_sensors(CONFIG, CONFIG)
+    patient = replace(first, occupancy=OccupancyOverride(busy_after=9.0))
+    assert same_sensors(CONFIG, replace(CONFIG, sensors=(patient, *others))) == known
+    moved = replace(first, machine=CONFIG.machines[-1].id)
+    assert first.id not in same_sensors(CONFIG, replace(CONFIG, sensors=(moved, *others)))
