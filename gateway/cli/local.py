@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from config.load import ConfigError, explain, load
+from config.sections import Config
 
 PATIENCE = 10.0  # seconds: a running gateway answers within milliseconds
 
@@ -23,6 +24,15 @@ def socket_of(config: Path) -> Path:
         return Path(load(config).store.history).parent / "gateway.sock"
     except ConfigError as error:
         raise NotRunningError(explain(error)) from None
+
+
+def load_or_exit(config: Path) -> Config:
+    """The configuration; names its mistakes on stderr and exits 2."""
+    try:
+        return load(config)
+    except ConfigError as error:
+        click.echo(explain(error), err=True)
+        sys.exit(2)
 
 
 class RefusedError(Exception):

@@ -15,12 +15,16 @@ import msgspec
 from config.load import load
 from gateway.cli.local import ask_or_exit
 from gateway.cli.options import CONFIG, JSON_LINES
+from gateway.cli.sensors_identify import identify
+from gateway.cli.sensors_import import import_sensors
+from gateway.cli.sensors_swap import swap
 
 if TYPE_CHECKING:
     from sensors.discovery import Proposal
 
 WATCH_EVERY = 0.25  # seconds between two questions while watching
 WIDE = 110  # characters of a terminal that has room for every column
+LISTEN_TO_A_LINE = 2.0  # seconds at each speed: twenty reports of a radar, two words of a bus
 COLUMNS = ("says", "status", "last heard", "problems")
 
 Row = Mapping[str, Any]
@@ -35,7 +39,12 @@ def sensors() -> None:
       gateway sensors list
       gateway sensors watch leg-press-01
       gateway sensors discover
+      gateway sensors identify
     """
+
+
+for _command in (identify, import_sensors, swap):
+    sensors.add_command(_command)
 
 
 @sensors.command(name="list")
@@ -92,15 +101,27 @@ def watch(path: Path, sensor: str | None, *, as_json: bool) -> None:
     "--seconds", type=click.FloatRange(1, 3600), default=30.0, show_default=True, help="To listen."
 )
 @click.option("--all", "all_", is_flag=True, help="Those that are configured too.")
-def discover(path: Path, seconds: float, *, all_: bool, as_json: bool) -> None:
-    """Listen to the broker, and propose entries for the sensors that are heard.
+@click.option("--port", "ports", multiple=True, help="A serial port; default: every plug's.")
+@click.option("--no-serial", is_flag=True, help="Listen to the broker alone.")
+def discover(
+    path: Path,
+    seconds: float,
+    ports: tuple[str, ...],
+    *,
+    all_: bool,
+    no_serial: bool,
+    as_json: bool,
+) -> None:
+    """Listen to the broker and to serial ports, and propose entries for what is heard.
 
     Prints `[[sensors]]` entries, ready to paste into the configuration. Use a machine while it
-    listens, or let the device send: what speaks on change is heard when it changes.
+    listens, or let the device send: what speaks on change is heard when it changes. Ports that
+    the gateway or another program holds are left alone; nothing is written to any.
 
     \b
     Examples:
       gateway sensors discover
+      gateway sensors discover --port /dev/ttyUSB0
       gateway sensors discover --seconds 120 --json | jq 'select(.confidence == "high")'
     """
     from gateway.ports.eavesdrop import CannotListenError, overheard  # noqa: PLC0415  paho: 20 ms
@@ -122,6 +143,17 @@ def discover(path: Path, seconds: float, *, all_: bool, as_json: bool) -> None:
     _print_proposals(path, found, as_json=as_json)
     if not found and not as_json:
         click.echo(f"{len(heard)} messages, and no sensor that is not configured.", err=True)
+    if not no_serial:
+        _discover_lines(path, ports, as_json=as_json)
+
+
+def _discover_lines(path: Path, ports: Sequence[str], *, as_json: bool) -> None:
+    from gateway.cli.sensors_serial import listen, show  # noqa: PLC0415  only here
+
+    config = load(path)
+    configured = {str(Path(line.port).resolve()) for line in config.serial}
+    for one in listen(ports, configured, LISTEN_TO_A_LINE):
+        show(one, [machine.id for machine in config.machines], as_json=as_json)
 
 
 def _print_proposals(path: Path, found: Sequence["Proposal"], *, as_json: bool) -> None:

@@ -1,8 +1,12 @@
 """`gateway sensors discover` beside a running gateway and a real broker."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
+import threading
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tests.process import GatewayProcess, gateway, native_config
 
+REPORT = bytes.fromhex("f4f3f2f10d0002aa021e003200003c00005500f8f7f6f5")
 TRAVELLING = """
 [[sensors]]
 id = "pir"
@@ -65,3 +70,33 @@ def test_a_silent_broker_is_told_so(process: GatewayProcess) -> None:
     assert done.returncode == 0
     assert done.stdout == ""
     assert "no sensor that is not configured" in done.stderr
+
+
+def test_a_radar_on_a_serial_port_is_proposed(process: GatewayProcess) -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    port = os.ttyname(slave)
+    os.close(slave)  # else it is we who hold it
+    speaking = threading.Event()
+    speaker = threading.Thread(target=speak, args=(master, speaking), daemon=True)
+    speaker.start()
+    done = discover(process, "--port", port)
+    speaking.set()
+    speaker.join()
+    os.close(master)
+    assert done.returncode == 0, done.stderr
+    assert "[[serial]]" in done.stdout
+    assert 'driver = "ld2410"' in done.stdout
+    assert "baud = 256000" in done.stdout
+
+
+def speak(master: int, stop: threading.Event) -> None:
+    """As the radar does, ten times a second."""
+    while not stop.wait(0.1):
+        os.write(master, REPORT)
+
+
+def test_a_port_that_is_not_there_is_told_with_what_to_do(process: GatewayProcess) -> None:
+    done = discover(process, "--port", "/dev/ttyNOWHERE")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "plug it in" in done.stderr
