@@ -21,6 +21,7 @@ ROWS = [
         "gateway.clock",
         "gateway.messages",
         "gateway.samples",
+        "gateway.recordings",
         "gateway.logs",
     ),
     (

@@ -13,7 +13,9 @@ from gateway.api.credentials import Credentials, Write
 from gateway.api.health import Health
 from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
+from gateway.api.previews import Look
 from gateway.api.push import Targets
+from gateway.api.recordings import Recordings
 from gateway.api.reload import Reload
 from gateway.api.samples import Newer
 from gateway.api.sensors import Calibrations
@@ -38,6 +40,9 @@ class Backing:
     say: Say
     """The staff's word on a machine, into the pipeline."""
     wall: Callable[[], float]
+    wall_of: Callable[[float], float]
+    """Monotonic seconds as epoch seconds."""
+    monotonic: Callable[[], float]
     desk: Desk
     """Where members subscribe."""
     everybodys: AllAlerts
@@ -52,6 +57,8 @@ class Backing:
     """Every sensor, as JSON shows it."""
     calibrations: Calibrations
     samples: Newer
+    recordings: Recordings
+    preview: Look
     audience: Audience
     seen: Callable[[str], None]
     """Hears of every member that asks something."""

@@ -19,8 +19,10 @@ from gateway.api.members import MemberRoutes
 from gateway.api.metrics import MetricsRoutes
 from gateway.api.operation import Operation
 from gateway.api.pages import PageRoutes
+from gateway.api.previews import PreviewRoutes
 from gateway.api.push import PushRoutes
 from gateway.api.ready import Ready
+from gateway.api.recordings import RecordingRoutes
 from gateway.api.reload import ReloadRoutes
 from gateway.api.samples import SampleRoutes
 from gateway.api.sensors import SensorRoutes
@@ -46,6 +48,8 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         MemberRoutes(backing.credentials, backing.config),
         sensors,
         SampleRoutes(sensors.names, backing.samples, hub),
+        RecordingRoutes(sensors.names, backing.recordings, backing.monotonic, backing.wall_of),
+        PreviewRoutes(backing.preview, backing.wall_of),
         EventRoutes(model),
         ConnectionRoutes(hub),
         HealthRoutes(backing.health),

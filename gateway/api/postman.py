@@ -127,7 +127,7 @@ def _tests(operation: Operation, names: Json) -> Iterator[str]:
     yield f'const kind = isGood ? "{_media(operation)}" : "application/problem+json";'
     yield 'const sent = (pm.response.headers.get("Content-Type") || "").split(";")[0];'
     yield 'pm.test("the content type is right", () => pm.expect(sent).to.equal(kind));'
-    yield 'if (kind.endsWith("json")) pm.test("the body is JSON", () => pm.response.json());'
+    yield 'if (/[/+]json$/.test(kind)) pm.test("the body is JSON", () => pm.response.json());'
     known = {name: at for name, at in pointers(operation.example) if name in names}
     for name, at in known.items() if operation.method == "GET" else ():
         place = "".join(_step(part) for part in at.split("/")[1:])

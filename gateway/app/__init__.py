@@ -29,6 +29,7 @@ from gateway.core.findings import Finding
 from gateway.core.forecast import Forecast
 from gateway.core.occupancy import HOLD
 from gateway.core.opening import Opening
+from gateway.core.trail import Trails
 from gateway.forecasting import Forecasting
 from gateway.inbox import Inbox, Swap
 from gateway.jobs import Batch, schedule
@@ -37,7 +38,9 @@ from gateway.pipeline import restart
 from gateway.pipeline.calibrations import Calibrations
 from gateway.pipeline.judge import Judge
 from gateway.pipeline.loop import Pipeline
+from gateway.pipeline.previews import Previews
 from gateway.pipeline.recorder import HISTORY, Recorder
+from gateway.recordings import Recordings
 from gateway.samples import Samples
 from gateway.store import bins as bin_table
 from gateway.store import log as event_log
@@ -47,6 +50,7 @@ from gateway.store.calibrations import Version
 from gateway.store.history import HistoryFile, Past
 from gateway.store.lock import Lock
 from gateway.supervision import Supervisor, Systemd
+from sensors.sample import Sample
 
 ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104  names for "every address", compared only
 GRACE = 60.0  # seconds a bin waits beyond the longest patience before it is closed
@@ -69,7 +73,8 @@ class Gateway:
         self.reloading = Reloading(config, reread, self._swap)
         self.folder = Path(config.store.history).parent
         self._boot = boot_id()
-        self._bus, self._inbox, self._samples = Bus(), Inbox(), Samples()
+        self._bus, self._inbox = Bus(), Inbox()
+        self._samples, self._trails = Samples(), Trails()
         self._supervisor, self._systemd = Supervisor(), Systemd()
         self._open_files(config.store)
         self._go_on_from(self._history.past)
@@ -152,6 +157,7 @@ class Gateway:
 
     def _put_together(self, config: Config) -> None:
         history, sensors, clock = self._history, self._sensors, self._clock
+        self._recordings = Recordings(clock.monotonic, lambda at: at + clock.offset)
         self._model = Branch(
             config,
             history.past.standings,
@@ -164,7 +170,7 @@ class Gateway:
         self._recorder = Recorder(self._writer, history, sensors.machines, clock, self._boot)
         self._pipeline = Pipeline(
             self._inbox,
-            Judge(sensors.machines, sensors.hearings, clock, self._samples.add).take,
+            Judge(sensors.machines, sensors.hearings, clock, self._watch).take,
             self._recorder,
             self._bins,
             clock,
@@ -212,6 +218,8 @@ class Gateway:
             self._report_sensors,
             self._calibrations,
             partial(report.newer_samples, self._samples, self._clock),
+            self._recordings,
+            Previews(sensors.hearings, self._trails).of,
             self.reloading.reload,
         )
         self._server = Server(backing)
@@ -270,10 +278,16 @@ class Gateway:
         now = self._clock.monotonic()
         changes = branch_sensors.swap(self._sensors, was, config, self._hold_until, now)
         self._calibrations.apply(versions)
+        self._trails.keep_only(self._sensors.hearings)
         self._bins.follow(self._sensors.stale_after, self._sensors.patience + GRACE)
         return changes
 
     # --- what the parts call back -----------------------------------------------------------
+
+    def _watch(self, sensor: str, sample: Sample, at: float) -> None:
+        self._samples.add(sensor, sample, at)
+        self._trails.add(sensor, sample.active, sample.levels, at)
+        self._recordings.add(sensor, sample, at)
 
     def _publish(self, events: Sequence[Event]) -> None:
         self._model.apply(events)

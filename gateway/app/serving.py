@@ -15,6 +15,8 @@ from gateway.api.credentials import Credentials
 from gateway.api.health import Health
 from gateway.api.keys import Locksmith
 from gateway.api.metrics import Metrics
+from gateway.api.previews import Look
+from gateway.api.recordings import Recordings
 from gateway.api.reload import Reload
 from gateway.api.samples import Newer
 from gateway.app.alerts import Alerts
@@ -78,6 +80,8 @@ class Serving:
         sensors: Callable[[], Mapping[str, object]],
         calibrations: Calibrations,
         samples: Newer,
+        recordings: Recordings,
+        preview: Look,
         reload: Reload,
     ) -> Backing:
         """What the API stands on."""
@@ -96,6 +100,8 @@ class Serving:
             write=self.write,
             say=self._say,
             wall=self._clock.wall,
+            wall_of=lambda at: at + self._clock.offset,
+            monotonic=self._clock.monotonic,
             desk=alerts.desk,
             everybodys=alerts.desk,
             test_alert=alerts.drill.test,
@@ -105,6 +111,8 @@ class Serving:
             sensors=sensors,
             calibrations=calibrations,
             samples=samples,
+            recordings=recordings,
+            preview=preview,
             audience=alerts.audience,
             seen=alerts.seen,
             health=health,

@@ -5,16 +5,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import click
 import msgspec
 
-from gateway.cli.calibration import described
+from gateway.cli.calibration import described, read_calibration
 from gateway.cli.local import ask_or_exit
 from gateway.cli.options import CONFIG, JSON_OBJECT
-from sensors.calibration import Calibration, CannotTellError, Fitted, Timed, fit
+from sensors.calibration import Calibration, CannotTellError, Fitted, Statistics, Timed, fit
 
 ASK_EACH = 0.25  # seconds between two questions for new samples
 USUAL = 60.0  # seconds of a phase
@@ -40,6 +40,10 @@ Row = Mapping[str, Any]
 @click.option("--restore", type=click.IntRange(min=1), help="Let that version count again.")
 @click.option("--reset", is_flag=True, help="Let the sensor's own word count again.")
 @click.option("--toml", is_flag=True, help="Only print what counts now, as TOML.")
+@click.option("--from", "model", metavar="SENSOR", help="As that one of the same model is.")
+@click.option(
+    "--use", type=click.File("rb"), help="As that file says: of `calibration fit`, or of --toml."
+)
 def calibrate(  # click hands each option over as an argument of its own
     path: Path,
     sensor: str,
@@ -47,6 +51,8 @@ def calibrate(  # click hands each option over as an argument of its own
     busy: float | None,
     why: str,
     restore: int | None,
+    model: str | None,
+    use: BinaryIO | None,
     *,
     yes: bool,
     versions: bool,
@@ -65,6 +71,8 @@ def calibrate(  # click hands each option over as an argument of its own
       gateway calibrate treadmill-02-plug --empty 60 --busy 60 --yes --json
       gateway calibrate treadmill-02-plug --versions
       gateway calibrate treadmill-02-plug --restore 2
+      gateway calibrate treadmill-03-plug --from treadmill-02-plug
+      gateway calibrate treadmill-02-plug --use treadmills.toml --yes
     """
     if versions:
         _show_versions(path, sensor, as_json=as_json)
@@ -75,6 +83,10 @@ def calibrate(  # click hands each option over as an argument of its own
         _say_saved(ask_or_exit(path, where, "POST", {}), as_json=as_json)
     elif reset:
         _say_saved(_save(path, sensor, None, why or "reset", None), as_json=as_json)
+    elif model is not None or use is not None:
+        found = _copied(path, model) if model else read_calibration(use)  # type: ignore[arg-type]
+        reason = why or (f"as {model}" if model else f"as {getattr(use, 'name', 'a file')}")
+        _offer(path, sensor, found, None, reason, yes=yes, as_json=as_json)
     else:
         _teach(path, sensor, empty, busy, why, yes=yes, as_json=as_json)
 
@@ -92,7 +104,7 @@ def _teach(
     yes: bool,
     as_json: bool,
 ) -> None:
-    known = ask_or_exit(path, f"/sensors/{quote(sensor)}")
+    row = ask_or_exit(path, f"/sensors/{quote(sensor)}")
     guided = empty is None and busy is None
     if guided and yes:
         raise click.UsageError("--yes records nothing by itself: add --empty 60 --busy 60")
@@ -109,10 +121,57 @@ def _teach(
     if not as_json:
         for line in described(found):
             click.echo(line)
+    based_on = row["calibrationVersion"] or 0
+    known, numbers = found.calibration, found.statistics
+    _offer(path, sensor, known, numbers, why, based_on=based_on, yes=yes, as_json=as_json)
+
+
+def _offer(
+    path: Path,
+    sensor: str,
+    found: Calibration,
+    statistics: Statistics | None,
+    why: str,
+    *,
+    based_on: int | None = None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Show what the last day would have been, then save what is wanted."""
+    body = msgspec.to_builtins(found)
+    where = f"/sensors/{quote(sensor)}/calibration/preview"
+    preview = ask_or_exit(path, where, "POST", body)
+    if not as_json:
+        click.echo(foreseen(preview))
     if not yes and not click.confirm(f"Save this for {sensor}?", default=True):
         click.echo("Nothing was changed.", err=True)
         sys.exit(1)
-    _say_saved(_save(path, sensor, found, why, known["calibrationVersion"] or 0), as_json=as_json)
+    saved = dict(_save(path, sensor, found, why, based_on, statistics))
+    _say_saved(saved | {"preview": preview}, as_json=as_json)
+
+
+def foreseen(preview: Row) -> str:
+    """What the remembered time would have been, in a line."""
+    if preview["since"] is None:
+        return "What it would have changed is not known: no levels are remembered yet."
+    now, then = preview["now"], preview["then"]
+    hours = (preview["until"] - preview["since"]) / 3600
+    return (
+        f"The last {hours:.1f} h: in use {_minutes(now)} min in {now['sessions']} sessions as it"
+        f" is, {_minutes(then)} min in {then['sessions']} under this."
+    )
+
+
+def _minutes(outline: Row) -> str:
+    return f"{outline['occupiedSeconds'] / 60:.0f}"
+
+
+def _copied(path: Path, model: str) -> Calibration:
+    known = _counting(path, model)
+    if known is None:
+        click.echo(f"{model} has no calibration: its own word counts.", err=True)
+        sys.exit(1)
+    return known
 
 
 def _fit_or_exit(quiet: list[Timed], used: list[Timed]) -> Fitted:
@@ -214,11 +273,19 @@ def _print_toml(path: Path, sensor: str) -> None:
         click.echo(f"limits.{name} = {{ floor = {limit.floor:g}, limit = {limit.limit:g} }}")
 
 
-def _save(path: Path, sensor: str, found: Fitted | None, why: str, based_on: int | None) -> Row:
+def _save(
+    path: Path,
+    sensor: str,
+    found: Calibration | None,
+    why: str,
+    based_on: int | None,
+    statistics: Statistics | None = None,
+) -> Row:
     body: dict[str, object] = {"limits": None, "why": why}
     if found is not None:
-        body |= msgspec.to_builtins(found.calibration)
-        body["statistics"] = msgspec.to_builtins(found.statistics)
+        body |= msgspec.to_builtins(found)
+    if statistics is not None:
+        body["statistics"] = msgspec.to_builtins(statistics)
     if based_on is not None:
         body["basedOn"] = based_on
     saved: Row = ask_or_exit(path, f"/sensors/{quote(sensor)}/calibration", "PUT", body)

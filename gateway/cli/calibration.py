@@ -2,14 +2,20 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 import msgspec
 
 from gateway.cli.options import JSON_LINES, JSON_OBJECT
+from gateway.core.compared import compare
+from gateway.core.occupancy import Rule
+from gateway.core.trail import Point
 from sensors.calibration import Calibration, CannotTellError, Fitted, Timed, Verdicts, fit
+
+SECONDS = click.FloatRange(min=0)
 
 
 class Line(msgspec.Struct):
@@ -17,6 +23,7 @@ class Line(msgspec.Struct):
 
     at: float
     levels: dict[str, float]
+    active: bool | None = None
 
 
 @click.group()
@@ -82,15 +89,66 @@ def judge_command(calibration_file: BinaryIO, file: BinaryIO, *, as_json: bool) 
 
 
 def read_calibration(file: BinaryIO) -> Calibration:
-    """As `fit` wrote it; its statistics are passed over. Exits 1 where it is none."""
+    """As `fit` or `calibrate --toml` wrote it; statistics are passed over. Else exits 1."""
     try:
-        said = msgspec.json.decode(file.read())
+        said = _decoded(file.read())
         if isinstance(said, dict):
             said.pop("statistics", None)
         return msgspec.convert(said, Calibration)
     except (ValueError, RecursionError) as error:
         click.echo(f"Error: {file.name} is no calibration: {error}", err=True)
         sys.exit(1)
+
+
+def _decoded(data: bytes) -> Any:
+    """JSON, or TOML with one calibration in it. Raises ValueError."""
+    if data.lstrip().startswith(b"{"):
+        return msgspec.json.decode(data)
+    of_sensors = tomllib.loads(data.decode()).get("calibrations", {})
+    if len(of_sensors) != 1:
+        raise ValueError(f"it has {len(of_sensors)} tables [calibrations.…], and one is wanted")
+    return next(iter(of_sensors.values()))
+
+
+@calibration.command(name="compare")
+@JSON_LINES
+@click.argument("new", metavar="NEW.json", type=click.File("rb"))
+@click.argument("file", type=click.File("rb"))
+@click.option("--against", type=click.File("rb"), help="What counts now; else its own word.")
+@click.option("--busy-after", type=SECONDS, default=5.0, show_default=True, help="Seconds.")
+@click.option("--free-after", type=SECONDS, default=90.0, show_default=True, help="Seconds.")
+@click.option("--stale-after", type=SECONDS, default=300.0, show_default=True, help="Seconds.")
+def compare_command(
+    new: BinaryIO,
+    file: BinaryIO,
+    against: BinaryIO | None,
+    busy_after: float,
+    free_after: float,
+    stale_after: float,
+    *,
+    as_json: bool,
+) -> None:
+    """List from when to when NEW.json would say another status over the samples of FILE.
+
+    FILE is a recording of `gateway sensors record`, or any file of samples. Each line is a moment
+    from which the two differ, or agree again.
+
+    \b
+    Examples:
+      gateway calibration compare new.json recorded.jsonl
+      gateway calibration compare new.json recorded.jsonl --against old.toml --json
+    """
+    points = [Point(line.at, line.active, line.levels) for line in _lines(file)]
+    rule = Rule(busy_after, free_after, stale_after, repeats_every=1.0)
+    now = read_calibration(against) if against else None
+    found = compare(points, rule, now, read_calibration(new))
+    for one in found.differences:
+        row = {"at": one.at, "now": one.now.value, "then": one.then.value}
+        shown = f"{one.at:>16}  {one.now.value:<9} → {one.then.value}"
+        click.echo(json.dumps(row) if as_json else shown)
+    if not as_json:
+        minutes = [f"{outline.occupied / 60:.1f}" for outline in (found.now, found.then)]
+        click.echo(f"in use {minutes[0]} min as it is, {minutes[1]} min under {new.name}", err=True)
 
 
 def described(found: Fitted) -> Iterator[str]:
@@ -108,6 +166,10 @@ def described(found: Fitted) -> Iterator[str]:
 
 
 def _samples(file: BinaryIO) -> Iterator[Timed]:
+    return ((line.at, line.levels) for line in _lines(file))
+
+
+def _lines(file: BinaryIO) -> Iterator[Line]:
     """In the order of the file; a bad line is named."""
     for number, text in enumerate(file, 1):
         if not text.strip():
@@ -117,4 +179,4 @@ def _samples(file: BinaryIO) -> Iterator[Timed]:
         except (ValueError, RecursionError) as error:
             click.echo(f"Error: {file.name}, line {number}: {error}", err=True)
             sys.exit(1)
-        yield line.at, line.levels
+        yield line

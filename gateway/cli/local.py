@@ -61,7 +61,10 @@ async def ask(
             ) as session,
             session.request(method, f"http://localhost{target}", json=body) as reply,
         ):
-            said = json.loads(await reply.text())
+            text = await reply.text()
+            said: Any = (
+                json.loads(text) if reply.content_type.endswith(("/json", "+json")) else text
+            )
     except PermissionError:
         raise NotRunningError(
             f"{path} may not be opened by you; run this as the gateway's user or with sudo"
@@ -89,3 +92,8 @@ def ask_or_exit(
     except (NotRunningError, RefusedError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+
+
+def text_or_exit(config: Path, target: str) -> str:
+    """What `target` says, where that is no JSON document; as `ask_or_exit`."""
+    return str(ask_or_exit(config, target))

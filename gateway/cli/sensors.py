@@ -17,6 +17,7 @@ from gateway.cli.local import ask_or_exit
 from gateway.cli.options import CONFIG, JSON_LINES
 from gateway.cli.sensors_identify import identify
 from gateway.cli.sensors_import import import_sensors
+from gateway.cli.sensors_record import record
 from gateway.cli.sensors_swap import swap
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def sensors() -> None:
     """
 
 
-for _command in (identify, import_sensors, swap):
+for _command in (identify, import_sensors, record, swap):
     sensors.add_command(_command)
 
 

@@ -67,7 +67,7 @@ class Calibrations:
         """
         hearing = self._hearing(sensor)
         if calibration is not None:
-            _must_make_sense(calibration, hearing)
+            must_make_sense(calibration, hearing)
         at = self._wall()
 
         def work(conn: sqlite3.Connection) -> Version:
@@ -111,7 +111,7 @@ class Calibrations:
         hearing.version = version.number
 
 
-def _must_make_sense(calibration: Calibration, hearing: Hearing) -> None:
+def must_make_sense(calibration: Calibration, hearing: Hearing) -> None:
     """Raises InvalidError, naming every wrong value."""
     said = set(hearing.last.levels) if hearing.last else set()
     faults = []

@@ -34,8 +34,11 @@ from gateway.core.events import Event, Status
 from gateway.core.machine import Machine
 from gateway.core.occupancy import Rule
 from gateway.core.opening import Opening
+from gateway.core.trail import Trails
 from gateway.pipeline.calibrations import Calibrations
 from gateway.pipeline.judge import Hearing
+from gateway.pipeline.previews import Previews
+from gateway.recordings import Recordings
 from gateway.samples import Samples
 from gateway.store import notebook, people, schema
 from tests.integration.memory_model import GYM, MemoryModel
@@ -84,6 +87,8 @@ class Served:
     alerts: Alerts
     hearings: dict[str, Hearing]
     samples: Samples
+    trails: Trails
+    recordings: Recordings
     broker_told: int = 0
     """How often the broker was told of sensors' keys."""
     health: Health = field(default_factory=lambda: Health(ready=True, degraded=False))
@@ -264,7 +269,8 @@ async def serving(
     opening = Opening(None, (), config.branch.timezone)
     channels = Channels(config, wall, lambda _topic, _payload: False)
     metrics = Metrics()
-    samples = Samples()
+    samples, trails = Samples(), Trails()
+    recordings = Recordings(wall.monotonic, lambda at: at + wall.offset)
     hearings = {view.machine: heard(view.machine) for view in model.snapshot().machines}
     alerts = Alerts(config, model, wall, opening, nothing_stored, write, channels, metrics.attempt)
     credentials.when_gone(alerts.forget_members)
@@ -287,6 +293,10 @@ async def serving(
             sensors=lambda: sensor_rows(hearings, wall),
             calibrations=Calibrations(hearings, write, wall),
             samples=partial(newer_samples, samples, wall),
+            recordings=recordings,
+            preview=Previews(hearings, trails).of,
+            wall_of=lambda at: at + wall.offset,
+            monotonic=wall.monotonic,
             audience=alerts.audience,
             seen=alerts.seen,
             health=lambda: served.health,
@@ -310,6 +320,8 @@ async def serving(
             alerts,
             hearings,
             samples,
+            trails,
+            recordings,
         )
         bus.listen(alerts.ringing.ring)
         await alerts.load()

@@ -23,6 +23,13 @@ machine = "m000"
 source = "mqtt"
 driver = "tasmota"
 topic = "tele/plug/SENSOR"
+
+[[sensors]]
+id = "twin"
+machine = "m001"
+source = "mqtt"
+driver = "tasmota"
+topic = "tele/twin/SENSOR"
 """
 
 
@@ -54,7 +61,7 @@ class Plug:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[GatewayProcess]:
-    config = native_config(1, occupancy="busy_after = 0\nfree_after = 0", extra=PLUG)
+    config = native_config(2, occupancy="busy_after = 0\nfree_after = 0", extra=PLUG)
     with gateway(tmp_path, config) as running:
         running.wait_port_up()
         yield running
@@ -116,6 +123,54 @@ def test_a_plug_is_taught_and_its_machine_is_known_from_then_on(
         (["--restore", "1"], "version 3 counts"),
     ):
         assert told in calibrate(process, *words)[1]
+
+
+def test_a_recording_is_a_file_that_the_offline_tools_read(
+    process: GatewayProcess, plug: Plug
+) -> None:
+    for watts, name in ((2.0, "empty"), (180.0, "busy")):
+        plug.watts = watts
+        time.sleep(0.3)
+        done = gateway_command(
+            process, "sensors", "record", "plug", "--seconds", "2", "--out", name
+        )
+        assert done.returncode == 0, done.stderr
+        assert "samples of plug" in done.stderr
+    fitted = gateway_command(
+        process, "calibration", "fit", "--empty", "empty", "--busy", "busy", "--json"
+    )
+    (process.folder / "new.json").write_text(fitted.stdout)
+    found = gateway_command(
+        process, "calibration", "compare", "new.json", "busy", "--busy-after", "0", "--json"
+    )
+    assert json.loads(found.stdout.splitlines()[0])["then"] == "occupied"
+    code, said, _ = calibrate(process, "--use", "new.json", "--yes", "--json")
+    assert code == 0
+    saved = json.loads(said)
+    assert (saved["why"], saved["version"]) == ("as new.json", 1)
+    assert saved["preview"]["now"]["sessions"] == 0
+    (process.folder / "now.toml").write_text(calibrate(process, "--toml")[1])
+    code, said, _ = calibrate(process, "--use", "now.toml", "--yes", "--json")
+    assert json.loads(said)["calibration"] == saved["calibration"]
+    copied = gateway_command(process, "calibrate", "twin", "--from", "plug", "--yes", "--json")
+    assert json.loads(copied.stdout)["calibration"] == saved["calibration"]
+
+
+def gateway_command(process: GatewayProcess, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *words],
+        cwd=process.folder,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_copy_of_what_is_not_calibrated_changes_nothing(process: GatewayProcess) -> None:
+    done = gateway_command(process, "calibrate", "twin", "--from", "plug", "--yes")
+    assert (done.returncode, "no calibration" in done.stderr) == (1, True)
 
 
 def test_what_looks_alike_changes_nothing(process: GatewayProcess, plug: Plug) -> None:

@@ -1,0 +1,107 @@
+"""The same samples under two calibrations: what each would have said, and where they differ."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from gateway.core.events import Change, Status
+from gateway.core.machine import Machine
+from gateway.core.occupancy import Rule, Word
+from gateway.core.trail import Point
+from sensors.calibration import Calibration, Verdicts
+
+SENSOR = "sensor"
+MOST = 200  # differences that are told one by one: more are a wrong calibration in any case
+
+
+@dataclass(slots=True)
+class Outline:
+    """What one of them says of the time."""
+
+    occupied: float = 0.0
+    """Seconds."""
+    observed: float = 0.0
+    """Seconds in which it knew."""
+    sessions: int = 0
+    changes: list[tuple[float, Status]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """From `at` on (seconds, as the samples') the two say this."""
+
+    at: float
+    now: Status
+    then: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Both outlines, and the moments from which they differ, or agree again."""
+
+    now: Outline
+    then: Outline
+    differences: tuple[Difference, ...]
+    more: int
+    """Differences beyond those that are told."""
+
+
+def compare(
+    points: Sequence[Point], rule: Rule, now: Calibration | None, then: Calibration | None
+) -> Compared:
+    """`points` in time order; None judges by the sensor's own word."""
+    spaced = replace(rule, repeats_every=_period(points) if rule.repeats_every else None)
+    one, other = _outline(points, spaced, now), _outline(points, spaced, then)
+    found = list(_differences(one.changes, other.changes))
+    return Compared(one, other, tuple(found[:MOST]), max(0, len(found) - MOST))
+
+
+def _period(points: Sequence[Point]) -> float:
+    """Thinned samples come less often than the sensor speaks."""
+    gaps = sorted(b.at - a.at for a, b in pairwise(points))
+    return max(gaps[len(gaps) // 2], 0.1) if gaps else 1.0
+
+
+def _outline(points: Sequence[Point], rule: Rule, calibration: Calibration | None) -> Outline:
+    outline = Outline()
+    if not points:
+        return outline
+    verdicts = None if calibration is None else Verdicts(calibration)
+    machine = Machine(SENSOR, {SENSOR: rule})
+    changes = machine.start(points[0].at)
+    for point in points:
+        active = point.active
+        if verdicts is not None:
+            active, _ = verdicts.judge(point.at, point.levels)
+        changes += machine.tick(point.at)
+        if active is not None:
+            changes += machine.hear(SENSOR, Word(active, point.at), point.at)
+    _measure(outline, changes, points[-1].at)
+    return outline
+
+
+def _measure(outline: Outline, changes: Iterable[Change], end: float) -> None:
+    status, since = Status.UNKNOWN, 0.0
+    moments = [(change.at, change.status) for change in changes]
+    for at, following in [*moments, (end, None)]:
+        outline.observed += (at - since) if status.observed else 0.0
+        outline.occupied += (at - since) if status is Status.OCCUPIED else 0.0
+        if following is None or following is status:
+            continue
+        outline.sessions += following is Status.OCCUPIED
+        outline.changes.append((at, following))
+        status, since = following, at
+
+
+def _differences(
+    one: Sequence[tuple[float, Status]], other: Sequence[tuple[float, Status]]
+) -> Iterable[Difference]:
+    """Each moment from which the pair of them is another, as far as they differ by then."""
+    first, second = dict(one), dict(other)
+    now = then = Status.UNKNOWN
+    differed = False
+    for at in sorted(first.keys() | second.keys()):
+        now, then = first.get(at, now), second.get(at, then)
+        if differed or now is not then:
+            yield Difference(at, now, then)
+        differed = now is not then

@@ -1,0 +1,95 @@
+"""Raw samples of a sensor, recorded for a while, in memory: for who tries thresholds on them."""
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.core.errors import ConflictError, UnknownIdError
+from sensors.sample import Sample
+
+MOST_BYTES = 4 * 2**20  # in all: 20 minutes of a radar with every gate, days of a plug
+MOST_OF_ONE = 2 * 2**20  # bytes of one recording
+MOST = 32  # recordings
+
+
+@dataclass(slots=True)
+class Recording:
+    """One of them; `began` and `until` in monotonic seconds."""
+
+    id: str
+    sensor: str
+    began: float
+    until: float
+    lines: list[bytes] = field(default_factory=list)
+    size: int = 0
+    dropped: int = 0
+    """Samples that had no room any more."""
+
+    def complete(self, now: float) -> bool:
+        """Whether its time is over."""
+        return now >= self.until
+
+
+class Recordings:
+    """When all together are full, the oldest that is complete goes."""
+
+    def __init__(self, monotonic: Callable[[], float], wall_of: Callable[[float], float]) -> None:
+        """`wall_of` turns monotonic seconds into epoch seconds."""
+        self._monotonic = monotonic
+        self._wall_of = wall_of
+        self._known: dict[str, Recording] = {}
+        self._running: dict[str, Recording] = {}
+
+    def begin(self, sensor: str, seconds: float) -> Recording:
+        """From now on. Raises ConflictError: one of that sensor is under way."""
+        now, running = self._monotonic(), self._running.get(sensor)
+        if running is not None and not running.complete(now):
+            raise ConflictError(
+                f"{sensor} is being recorded already, for another {running.until - now:.0f} s:"
+                f" wait for it, or read it by its id {running.id}."
+            )
+        one = Recording(f"r{secrets.token_hex(8)}", sensor, now, now + seconds)
+        self._known[one.id] = self._running[sensor] = one
+        self._make_room(0)
+        return one
+
+    def add(self, sensor: str, sample: Sample, at: float) -> None:
+        """A sample came; it costs nothing where nobody records."""
+        if not self._running:
+            return
+        one = self._running.get(sensor)
+        if one is None:
+            return
+        if one.complete(at):
+            del self._running[sensor]
+            return
+        line = json.dumps({"at": round(self._wall_of(at), 3), **sample.plain()}).encode() + b"\n"
+        if one.size + len(line) > MOST_OF_ONE or not self._make_room(len(line)):
+            one.dropped += 1
+            return
+        one.lines.append(line)
+        one.size += len(line)
+
+    def of(self, sensor: str) -> list[Recording]:
+        """Newest first."""
+        return [one for one in reversed(self._known.values()) if one.sensor == sensor]
+
+    def get(self, sensor: str, recording: str) -> Recording:
+        """The recording of that id. Raises UnknownIdError."""
+        one = self._known.get(recording)
+        if one is None or one.sensor != sensor:
+            raise UnknownIdError("recording", recording)
+        return one
+
+    def _make_room(self, needed: int) -> bool:
+        now = self._monotonic()
+        while len(self._known) > MOST or self._size() + needed > MOST_BYTES:
+            old = next((one for one in self._known.values() if one.complete(now)), None)
+            if old is None:
+                return False
+            del self._known[old.id]
+        return True
+
+    def _size(self) -> int:
+        return sum(one.size for one in self._known.values())

@@ -1,0 +1,90 @@
+"""Recordings and previews over the API."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from sensors.sample import Sample
+from tests.integration.served import Served, serving
+
+SENSOR = "/sensors/leg-press-01"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Served]:
+    async with serving() as served:
+        yield served
+
+
+async def technician(api: Served) -> dict[str, str]:
+    return {"Authorization": f"Bearer {await api.key('technician')}"}
+
+
+async def test_what_is_said_meanwhile_is_exported_as_lines(api: Served) -> None:
+    who = await technician(api)
+    reply = await api.call("POST", f"{SENSOR}/recordings", {"seconds": 30}, **who)
+    begun: Any = await reply.json()
+    assert (reply.status, begun["complete"], begun["samples"]) == (201, False, 0)
+    api.recordings.add("leg-press-01", Sample(None, 80.0, "W", {"power_w": 80.0}), time.monotonic())
+    listed = await (await api.call("GET", f"{SENSOR}/recordings", **who)).json()
+    assert [one["samples"] for one in listed["recordings"]] == [1]
+    reply = await api.call("GET", f"{SENSOR}/recordings/{begun['recordingId']}", **who)
+    assert reply.content_type == "application/x-ndjson"
+    line = json.loads(await reply.text())
+    assert line["levels"] == {"power_w": 80.0}
+    assert abs(line["at"] - time.time()) < 5
+
+
+async def test_a_second_recording_of_it_is_a_conflict(api: Served) -> None:
+    who = await technician(api)
+    for status in (201, 409):
+        reply = await api.call("POST", f"{SENSOR}/recordings", {"seconds": 30}, **who)
+        assert reply.status == status
+    assert "being recorded already" in (await reply.json())["detail"]
+
+
+@pytest.mark.parametrize("body", [{"seconds": 0}, {"seconds": 3601}, {"second": 1}, []])
+async def test_a_bad_length_is_refused(api: Served, body: object) -> None:
+    reply = await api.call("POST", f"{SENSOR}/recordings", body, **await technician(api))
+    assert reply.status == 422
+
+
+@pytest.mark.parametrize("path", ["/sensors/nobody/recordings", f"{SENSOR}/recordings/r{'0' * 16}"])
+async def test_what_is_not_there_is_404(api: Served, path: str) -> None:
+    assert (await api.call("GET", path, **await technician(api))).status == 404
+
+
+async def test_a_preview_tells_what_the_day_would_have_been_and_changes_nothing(
+    api: Served,
+) -> None:
+    who, now = await technician(api), time.monotonic()
+    for seconds in range(0, 3600, 10):
+        watts = 100.0 if 600 <= seconds < 1200 else 5.0
+        api.trails.add("leg-press-01", None, {"power_w": watts}, now - 3600 + seconds)
+    body = {"limits": {"power_w": {"floor": 0.0, "limit": 50.0}}}
+    reply = await api.call("POST", f"{SENSOR}/calibration/preview", body, **who)
+    told = await reply.json()
+    assert (told["now"]["sessions"], told["then"]["sessions"]) == (0, 1)
+    assert 590 <= told["then"]["occupiedSeconds"] <= 700
+    assert abs(told["until"] - time.time()) < 30
+    assert told["differences"][0]["then"] == "free"
+    assert api.hearings["leg-press-01"].version is None
+
+
+async def test_a_preview_without_memory_says_so(api: Served) -> None:
+    who = await technician(api)
+    reply = await api.call("POST", f"{SENSOR}/calibration/preview", {"limits": None}, **who)
+    told = await reply.json()
+    assert (told["since"], told["points"], told["differences"]) == (None, 0, [])
+
+
+async def test_thresholds_outside_the_scale_are_refused_in_a_preview_too(api: Served) -> None:
+    who = await technician(api)
+    body = {"limits": {"power_w": {"floor": 5.0, "limit": 5.0}}}
+    reply = await api.call("POST", f"{SENSOR}/calibration/preview", body, **who)
+    assert reply.status == 422
+    reply = await api.call("POST", "/sensors/nobody/calibration/preview", body, **who)
+    assert reply.status == 404
