@@ -16,6 +16,7 @@ need openssl openssl
 need node nodejs
 need npm npm
 need wrk wrk
+need tmux tmux
 need nginx nginx-light
 [ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || missing="$missing libnginx-mod-nchan"
 

@@ -45,6 +45,10 @@ class SensorRow(Wire, frozen=True):
     levels: Mapping[str, float]
     battery: float | None
     signal: float | None
+    busy_after: float
+    """Seconds, as configured; `free_after` and `stale_after` too."""
+    free_after: float
+    stale_after: float
     clock_offset: float | None
     calibration_version: int | None
     score: float | None

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -14,16 +14,11 @@ import msgspec
 from gateway.cli.calibration import described, read_calibration
 from gateway.cli.local import ask_or_exit
 from gateway.cli.options import CONFIG, JSON_OBJECT
+from gateway.cli.phases import longest_pause, on_rest, phase
 from sensors.calibration import Calibration, CannotTellError, Fitted, Statistics, Timed, fit
 
-ASK_EACH = 0.25  # seconds between two questions for new samples
 USUAL = 60.0  # seconds of a phase
 SECONDS = click.FloatRange(min=1, max=3600)
-WIDTH = 40  # characters of the plot: its middle is the threshold
-ABOUT = {
-    "empty": "Leave the machine empty: nobody on it, nobody within two metres.",
-    "busy": "Use the machine as people do, with a pause or two as between sets.",
-}
 
 Row = Mapping[str, Any]
 
@@ -34,6 +29,7 @@ Row = Mapping[str, Any]
 @click.argument("sensor")
 @click.option("--empty", type=SECONDS, help="Seconds to record the empty machine.")
 @click.option("--busy", type=SECONDS, help="Seconds to record the machine in use.")
+@click.option("--rest", type=SECONDS, help="Seconds to record a rest between two sets.")
 @click.option("--yes", is_flag=True, help="Begin each phase and save without asking.")
 @click.option("--why", default="", help="Kept with the new version.")
 @click.option("--versions", is_flag=True, help="Only list what it was calibrated to.")
@@ -49,6 +45,7 @@ def calibrate(  # click hands each option over as an argument of its own
     sensor: str,
     empty: float | None,
     busy: float | None,
+    rest: float | None,
     why: str,
     restore: int | None,
     model: str | None,
@@ -88,7 +85,7 @@ def calibrate(  # click hands each option over as an argument of its own
         reason = why or (f"as {model}" if model else f"as {getattr(use, 'name', 'a file')}")
         _offer(path, sensor, found, None, reason, yes=yes, as_json=as_json)
     else:
-        _teach(path, sensor, empty, busy, why, yes=yes, as_json=as_json)
+        _teach(path, sensor, empty, busy, rest, why, yes=yes, as_json=as_json)
 
 
 # --- teaching -----------------------------------------------------------------------------------
@@ -99,21 +96,24 @@ def _teach(
     sensor: str,
     empty: float | None,
     busy: float | None,
+    rest: float | None,
     why: str,
     *,
     yes: bool,
     as_json: bool,
 ) -> None:
     row = ask_or_exit(path, f"/sensors/{quote(sensor)}")
-    guided = empty is None and busy is None
+    guided = empty is None and busy is None and rest is None
     if guided and yes:
         raise click.UsageError("--yes records nothing by itself: add --empty 60 --busy 60")
     counting = _counting(path, sensor)
     try:
-        quiet = _phase(path, sensor, "empty", empty or USUAL, counting, yes=yes)
-        used = []
+        quiet = phase(path, sensor, "empty", empty or USUAL, counting, yes=yes)
+        used, rested = [], []
         if busy is not None or (guided and click.confirm("Record it in use too?", default=True)):
-            used = _phase(path, sensor, "busy", busy or USUAL, counting, yes=yes)
+            used = phase(path, sensor, "busy", busy or USUAL, counting, yes=yes)
+        if rest is not None or (guided and used and click.confirm("And a rest?", default=True)):
+            rested = phase(path, sensor, "rest", rest or USUAL, counting, yes=yes)
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nStopped; nothing was changed.", err=True)
         sys.exit(1)
@@ -121,6 +121,8 @@ def _teach(
     if not as_json:
         for line in described(found):
             click.echo(line)
+        if rested:
+            click.echo(on_rest(longest_pause(rested, found.calibration), row["freeAfter"]))
     based_on = row["calibrationVersion"] or 0
     known, numbers = found.calibration, found.statistics
     _offer(path, sensor, known, numbers, why, based_on=based_on, yes=yes, as_json=as_json)
@@ -155,9 +157,10 @@ def foreseen(preview: Row) -> str:
     if preview["since"] is None:
         return "What it would have changed is not known: no levels are remembered yet."
     now, then = preview["now"], preview["then"]
-    hours = (preview["until"] - preview["since"]) / 3600
+    minutes = (preview["until"] - preview["since"]) / 60
+    span = f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h"  # noqa: PLR2004
     return (
-        f"The last {hours:.1f} h: in use {_minutes(now)} min in {now['sessions']} sessions as it"
+        f"The last {span}: in use {_minutes(now)} min in {now['sessions']} sessions as it"
         f" is, {_minutes(then)} min in {then['sessions']} under this."
     )
 
@@ -180,53 +183,6 @@ def _fit_or_exit(quiet: list[Timed], used: list[Timed]) -> Fitted:
     except CannotTellError as error:
         click.echo(f"Error: {error}. The old calibration stays.", err=True)
         sys.exit(1)
-
-
-def _phase(
-    path: Path, sensor: str, name: str, seconds: float, counting: Calibration | None, *, yes: bool
-) -> list[Timed]:
-    click.echo(ABOUT[name], err=True)
-    if not yes:
-        click.pause("Press any key to begin, Ctrl-C to stop.", err=True)
-    found: list[Timed] = []
-    end = time.monotonic() + seconds
-    for at, levels in _samples(path, sensor, lambda: time.monotonic() < end):
-        found.append((at, levels))
-        if sys.stderr.isatty():
-            left = max(0.0, end - time.monotonic())
-            click.echo(f"\r{left:3.0f} s  {plot(levels, counting)}", nl=False, err=True)
-    if sys.stderr.isatty():
-        click.echo(f"\r{'':78}\r", nl=False, err=True)
-    click.echo(f"{len(found)} samples", err=True)
-    return found
-
-
-def _samples(path: Path, sensor: str, going: Callable[[], bool]) -> Iterator[Timed]:
-    """As they come, for as long as we want them."""
-    newest: int = ask_or_exit(path, "/admin/samples")["newest"]
-    while going():
-        time.sleep(ASK_EACH)
-        told = ask_or_exit(path, f"/admin/samples?after={newest}&sensor={quote(sensor)}")
-        newest = told["newest"]
-        for row in told["samples"]:
-            yield row["at"], row["levels"]
-
-
-def plot(levels: Mapping[str, float], counting: Calibration | None) -> str:
-    """One line: the level that decides against its threshold, and the verdict.
-
-    `.` up to where it lets go, `:` up to the threshold, `|` the threshold, `#` the level.
-    """
-    score = counting.score(levels) if counting is not None else None
-    if counting is None or score is None:
-        return "  ".join(f"{name} {value:g}" for name, value in list(levels.items())[:4])[:70]
-    middle = WIDTH // 2
-    reached = min(WIDTH - 1, max(0, round(score * middle)))
-    let_go = round(counting.release * middle)
-    cells = ["." if place < let_go else ":" if place < middle else " " for place in range(WIDTH)]
-    cells[:reached] = "#" * reached
-    cells[middle] = "|"
-    return f"{''.join(cells)} {score:5.2f} {'in use' if score >= 1 else 'empty '}"
 
 
 # --- what there is ------------------------------------------------------------------------------

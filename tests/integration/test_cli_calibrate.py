@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from gateway.cli.calibrate import plot
+from gateway.cli.phases import longest_pause, on_rest, plot
 from sensors.calibration import Calibration, Limit
 from tests.process import GatewayProcess, gateway, native_config
 
@@ -200,3 +200,12 @@ def test_the_plot_shows_level_threshold_and_verdict() -> None:
     assert high.endswith(" 1.50 in use")
     assert len(low) <= 80
     assert plot({"power_w": 20.0}, None) == "power_w 20"
+
+
+def test_a_rest_that_outlasts_the_patience_is_told_with_what_to_write() -> None:
+    known = Calibration({"power_w": Limit(0.0, 100.0)})
+    watts = [150.0, *[5.0] * 60, 150.0, *[5.0] * 20]
+    pause = longest_pause([(float(at), {"power_w": w}) for at, w in enumerate(watts)], known)
+    assert pause == 59
+    assert on_rest(pause, 90.0).endswith("free_after is 90 s: enough.")
+    assert "occupancy = { free_after = 88 }" in on_rest(pause, 30.0)
