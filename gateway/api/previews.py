@@ -1,6 +1,6 @@
 """`POST /sensors/{sensorId}/calibration/preview`: what the last day would have been."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from aiohttp import web
@@ -41,7 +41,7 @@ class Preview(Protocol):
         """What both calibrations say."""
 
 
-Look = Callable[[str, Calibration | None], Preview]
+Look = Callable[[str, Calibration | None], Awaitable[Preview]]
 """(sensor, calibration). The domain's errors are raised."""
 
 
@@ -104,7 +104,7 @@ class PreviewRoutes:
         no_parameters(request)
         name = identifier(request, "sensorId", "sensor")
         asked = await body_as(request, NewCalibration)
-        row = self._row(self._look(name, asked.calibration()))
+        row = self._row(await self._look(name, asked.calibration()))
         headers = {"Cache-Control": "no-store"}
         return web.Response(body=encode(row), content_type="application/json", headers=headers)
 

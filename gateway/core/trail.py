@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress, cycle
 
 DAY = 86_400.0  # seconds
@@ -74,10 +74,13 @@ class Trails:
             line = self._lines[sensor] = _Line(tuple(sorted(levels)[:MOST_LEVELS]))
         line.add(at, active, levels, self._most_bytes // len(self._lines))
 
-    def of(self, sensor: str) -> list[Point]:
-        """Its points, oldest first."""
+    def of(self, sensor: str) -> Iterator[Point]:
+        """Its points as of now, oldest first; they may be read in another thread."""
         line = self._lines.get(sensor)
-        return [] if line is None else list(_points(line))
+        if line is None:
+            return iter(())
+        copied = replace(line, times=line.times[:], words=line.words[:], values=line.values[:])
+        return _points(copied)
 
     def step(self, sensor: str) -> float:
         """Seconds between two of its points."""
