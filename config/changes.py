@@ -1,14 +1,22 @@
 """What differs between two configurations: what can be swapped while we run, and what cannot."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from config.effective import SERIAL, sensors_of
 from config.sections import Config, Sensor, Serial
 
-SWAPPED = ("occupancy", "categories", "machines", "sensors", "serial", "alerts")
-OF_BRANCH = ("name", "latitude", "longitude", "opening_hours", "holidays")  # swapped as well
+SWAPPED = (  # whole sections
+    *("occupancy", "categories", "machines", "sensors", "serial"),
+    *("alerts", "limits", "notify"),
+)
+KEYS = {  # of sections of which the rest waits for a start
+    "branch": ("name", "latitude", "longitude", "opening_hours", "holidays", "public_url"),
+    "http": ("allowed_hosts", "trusted_proxies", "cors_origins"),
+    "store": ("commit_within", "keep_events_days", "keep_bins_days"),
+}
 LISTS = ("machines", "sensors", "serial")  # entries with an id
 
 
@@ -25,26 +33,23 @@ class Changes:
 
 def changes(old: Config, new: Config) -> Changes:
     """From what runs to what the file says now."""
-    swapped = tuple(name for section in SWAPPED for name in _named(section, old, new))
-    of_branch = tuple(name for name in _keys("branch", old, new) if name in OF_BRANCH)
-    swapped += tuple(f"[branch] {name}" for name in of_branch)
-    others = [name for name in Config.__struct_fields__ if name not in SWAPPED]
-    waiting = [
-        f"[{section}] {key}".rstrip()
-        for section in others
-        for key in _keys(section, old, new)
-        if section != "branch" or key not in OF_BRANCH
-    ]
-    branch = {name: getattr(new.branch, name) for name in OF_BRANCH}
-    return Changes(
-        msgspec.structs.replace(
-            old,
-            branch=msgspec.structs.replace(old.branch, **branch),
-            **{section: getattr(new, section) for section in SWAPPED},
-        ),
-        swapped,
-        tuple(waiting),
-    )
+    swapped = [name for section in SWAPPED for name in _named(section, old, new)]
+    waiting: list[str] = []
+    for section in Config.__struct_fields__:
+        if section not in SWAPPED:
+            for key in _keys(section, old, new):
+                found = swapped if key in KEYS.get(section, ()) else waiting
+                found.append(f"[{section}] {key}".rstrip())
+    return Changes(_merged(old, new), tuple(swapped), tuple(waiting))
+
+
+def _merged(old: Config, new: Config) -> Config:
+    """What is swapped from the new one, everything else as it runs."""
+    parts: dict[str, Any] = {section: getattr(new, section) for section in SWAPPED}
+    for section, keys in KEYS.items():
+        values = {key: getattr(getattr(new, section), key) for key in keys}
+        parts[section] = msgspec.structs.replace(getattr(old, section), **values)
+    return msgspec.structs.replace(old, **parts)
 
 
 def same_sensors(old: Config, new: Config) -> set[str]:

@@ -34,11 +34,15 @@ class Targets:
         self._write = write
         self._clock = clock
         self._objection = objection
-        self.ntfy = ntfy
-        self.everywhere = {target.id: target for target in everywhere}
+        self.follow(ntfy, everywhere)
         self._known: dict[str, Subscribed] = {}
         self._of_member: dict[str, dict[str, Target]] = {}
         self._broken: dict[str, float] = {}  # until when, monotonic seconds
+
+    def follow(self, ntfy: str | None, everywhere: tuple[Target, ...]) -> None:
+        """That server, and those of the operators', from now on."""
+        self.ntfy = ntfy
+        self.everywhere = {target.id: target for target in everywhere}
 
     async def load(self) -> None:
         """As stored."""

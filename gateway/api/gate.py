@@ -21,13 +21,17 @@ class Gate:
 
     def __init__(self, most: int, of_one: int, is_exempt: Callable[[str], bool]) -> None:
         """At most `most`, and `of_one` of each address that is not exempt."""
-        self._most = most
-        self._of_one = of_one
-        self._is_exempt = is_exempt
+        self.limit(most, of_one, is_exempt)
         self._open: Counter[str] = Counter()
         self._total = 0
         self._idle: dict[Guest, None] = {}
         self.refused = 0
+
+    def limit(self, most: int, of_one: int, is_exempt: Callable[[str], bool]) -> None:
+        """From now on, as at the beginning; who is in stays."""
+        self._most = most
+        self._of_one = of_one
+        self._is_exempt = is_exempt
 
     def __len__(self) -> int:
         return self._total

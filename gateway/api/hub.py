@@ -73,6 +73,10 @@ class Hub:
         self._undo.append(self._bus.listen(self._rounds.hear))
         self._beating = self._loop.call_later(self._heartbeat, self._beat)
 
+    def limit(self, limits: Limits, share: Share) -> None:
+        """So many streams from now on; those that are open stay."""
+        self._seats.limits, self._seats.share = limits, share
+
     def close(self) -> None:
         """End every stream; its client comes back by itself."""
         self._closed = True

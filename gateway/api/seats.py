@@ -20,17 +20,17 @@ class Seats:
     """Who has taken how many."""
 
     def __init__(self, limits: Limits, share: Share) -> None:
-        self._limits = limits
-        self._share = share
+        self.limits = limits
+        self.share = share
         self._taken: Counter[str | None] = Counter()
 
     @contextmanager
     def taken(self, address: str) -> Iterator[None]:
         """A place for a stream from that address. Raises FullError, LimitError."""
-        share = self._share(address)
-        if self._taken.total() >= self._limits.streams:
+        share = self.share(address)
+        if self._taken.total() >= self.limits.streams:
             raise FullError("All places for live streams are taken; try again in a minute.", 60)
-        if share is not None and self._taken[share] >= self._limits.streams_per_address:
+        if share is not None and self._taken[share] >= self.limits.streams_per_address:
             detail = "Too many live streams are open from your address; close some tabs."
             raise LimitError(detail, 60)
         self._taken[share] += 1

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
+from config.sections import Config, Limits
 from gateway.api import calls
 from gateway.api.backing import Backing
 from gateway.api.connection import Connection
@@ -21,6 +23,7 @@ LIVE, LIVE_MOST = 15.0, 2 * 2**20  # seconds, bytes: 100 machines and their list
 HISTORY, HISTORY_MOST = 60.0, 8 * 2**20  # seconds, bytes: 24 hours of 400 machines
 MORE_CONNECTIONS = 500  # beyond the streams: short requests, and clients between two of them
 GRACE = 0.4  # seconds for requests under way when we stop; the library may take it twice
+MOST_FORMER = 4  # sets of rules by which old streams go on; a fifth ends the oldest's, to resume
 SELF_CHECK = 2.0  # seconds in which our own socket must answer
 
 
@@ -41,18 +44,22 @@ class Server:
             audience=backing.audience,
         )
         backing.credentials.when_ended(self.hub.end_streams_of)
-        operations = calls.operations(backing, self.hub, self._live, self._history)
         self._tls = tls_of(config)
-        app = application(backing, operations, self._tls)
-        app.on_shutdown.append(self._end_streams)
-        app.add_routes([calls.as_route(operation) for operation in operations])
-        app.add_routes(calls.beside(backing))
-        self._runner = web.AppRunner(app, shutdown_timeout=GRACE)
-        limits, most = config.limits, room_for(config.limits.streams + MORE_CONNECTIONS)
-        self._gate = Gate(most, limits.connections_per_address, exemption(limits))
+        self._backing = backing
+        self._runner = self._assembled()
+        self._former: list[web.AppRunner] = []  # each ends its requests by the rules of then
+        self._gate = Gate(*_places(config.limits))
         self._servers: list[asyncio.Server] = []
         self._undo: list[Callable[[], None]] = []
         self._local = False  # whether the socket at that path is ours
+
+    def _assembled(self) -> web.AppRunner:
+        backing = self._backing
+        operations = calls.operations(backing, self.hub, self._live, self._history)
+        app = application(backing, operations, self._tls)
+        app.add_routes([calls.as_route(operation) for operation in operations])
+        app.add_routes(calls.beside(backing))
+        return web.AppRunner(app, shutdown_timeout=GRACE)
 
     @property
     def port(self) -> int:
@@ -92,9 +99,30 @@ class Server:
             server.close()
         while self._undo:
             self._undo.pop()()
-        await self._runner.cleanup()
+        self.hub.close()
+        for runner in (self._runner, *self._former):
+            await runner.cleanup()
         if self._local:
             self._socket_path.unlink(missing_ok=True)
+
+    async def reconfigure(self, config: Config) -> None:
+        """Other limits, names, origins and proxies: for every request from now on.
+
+        Open streams go on, and so does what is under way; connections in between are closed.
+        """
+        limits, before = config.limits, self._runner
+        self._config = config
+        self._backing = replace(self._backing, config=config)
+        self.hub.limit(limits, share_of(limits))
+        self._gate.limit(*_places(limits))
+        self._runner = self._assembled()
+        await self._runner.setup()
+        if before.server is not None:
+            before.server.pre_shutdown()
+        self._former.append(before)
+        while len(self._former) > MOST_FORMER:
+            await self._former.pop(0).cleanup()
+        self._live.clear()
 
     def look_at_the_certificate(self) -> None:
         """Serve a replaced one from now on; to be called each minute."""
@@ -133,5 +161,8 @@ class Server:
     def _forget(self, _events: Sequence[Event]) -> None:
         self._live.clear()
 
-    async def _end_streams(self, _app: web.Application) -> None:
-        self.hub.close()
+
+def _places(limits: Limits) -> tuple[int, int, Callable[[str], bool]]:
+    """As a gate takes them."""
+    most = room_for(limits.streams + MORE_CONNECTIONS)
+    return most, limits.connections_per_address, exemption(limits)

@@ -266,7 +266,10 @@ class Gateway:
         await done.wait()
         await self._ports.listen()
         await self._writer.run(HISTORY, lambda c: marks.forget_others(c, self._sensors.hearings))
-        await self._alerts.reconfigure(config.alerts)
+        await self._alerts.reconfigure(config)
+        self._pipeline.commit_within = config.store.commit_within
+        if (was.http, was.limits, was.branch) != (config.http, config.limits, config.branch):
+            await self._server.reconfigure(config)
         if was.machines != config.machines or was.categories != config.categories:
             self._server.reset_streams("configuration")
 
@@ -379,14 +382,16 @@ class Gateway:
     # --- the night ----------------------------------------------------------------------------
 
     def _nightly(self) -> dict[str, Batch]:
-        store = self._config.store
-        keep_events, keep_bins = store.keep_events_days * DAY, store.keep_bins_days * DAY
         return {
             "pack days": partial(self._write, bin_table.pack, 0.0),
-            "purge events": partial(self._write, event_log.purge, keep_events),
+            "purge events": lambda: self._write(
+                event_log.purge, self._config.store.keep_events_days * DAY
+            ),
             "forget members": self._serving.credentials.forget_the_gone,
             "forget alerts": self._alerts.drop_old,
-            "purge bins": partial(self._write, bin_table.purge, keep_bins),
+            "purge bins": lambda: self._write(
+                bin_table.purge, self._config.store.keep_bins_days * DAY
+            ),
         }
 
     async def _each_minute(self) -> None:

@@ -1,5 +1,6 @@
 """Alerts, composed: who waits, what rings, and where rings go."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
@@ -43,24 +44,23 @@ class Alerts:
         measured: Measured,
     ) -> None:
         self._clock, self._write, self._channels = clock, write, channels
+        self._config, self._renewed = config, asyncio.Event()
         self._measured = measured
         self.push_key = channels.public_key
         self._model, self._gym = model, config.branch.id
         rules, gym = config.alerts, config.branch.id
-        topic = f"gyms/{gym}/alerts" if config.notify.mqtt else None
-        everywhere = branch_targets(config.notify.webhooks, topic)
         self.presence = Presence(clock.monotonic())
         self.audience = Audience(self.presence)
         self._telling = Telling(model, self.audience.tell)
         objection, ntfy = channels.objection, config.notify.ntfy
-        self.targets = Targets(write, clock, objection, ntfy, everywhere)
+        self.targets = Targets(write, clock, objection, ntfy, _everywhere(config))
         self.outbox = Outbox(
             self._telling,
             self.targets,
             clock,
             write,
             rules.deliver_within,
-            lambda machine: f"{config.branch.public_url}/m/{machine}",
+            lambda machine: f"{self._config.branch.public_url}/m/{machine}",
         )
         self._category_of = {view.machine: view.category for view in model.snapshot().machines}
         self._book = book = Book(self._category_of)
@@ -80,8 +80,14 @@ class Alerts:
             "silences": lambda: {why.value: n for why, n in self._rings.silences.total.items()},
         }
 
-    async def reconfigure(self, rules: Rules) -> None:
-        """These rules, and the machines that the read model has now."""
+    async def reconfigure(self, config: Config) -> None:
+        """These rules and channels, and the machines that the read model has now."""
+        rules, notify = config.alerts, config.notify
+        if (notify, config.branch) != (self._config.notify, self._config.branch):
+            self._channels.follow(config)
+            self.targets.follow(notify.ntfy, _everywhere(config))
+            self._renewed.set()
+        self._config = config
         self._category_of.clear()
         self._category_of.update({v.machine: v.category for v in self._model.snapshot().machines})
         self._rings.patience = _patience(rules)
@@ -108,15 +114,22 @@ class Alerts:
         return [v.machine for v in self._model.snapshot().machines if v.category == alert.category]
 
     async def deliver(self) -> None:
-        """Send what is due, for ever."""
+        """Send what is due; it ends when the channels are other ones, to be begun again."""
         courier = self._courier = Courier(
             self._channels.open(), self.outbox, measured=self._measured
         )
         self.outbox.connect(self.ringing.open, self._why_silent, courier.wake)
+        self._renewed.clear()
+        parts = [asyncio.create_task(part) for part in (courier.run(), self._renewed.wait())]
         try:
-            await courier.run()
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
         finally:
             self._courier = None
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
             await self._channels.close()
 
     async def _try_once(self, notice: Notice, target: Target) -> Outcome:
@@ -157,3 +170,8 @@ class Alerts:
 
 def _patience(rules: Rules) -> Patience:
     return Patience(rules.settle, 0.0 if rules.all_at_once else rules.head_start)
+
+
+def _everywhere(config: Config) -> tuple[Target, ...]:
+    topic = f"gyms/{config.branch.id}/alerts" if config.notify.mqtt else None
+    return branch_targets(config.notify.webhooks, topic)

@@ -29,14 +29,19 @@ class Channels:
 
     def __init__(self, config: Config, wall: Callable[[], float], publish: Publish) -> None:
         """Raises SecretError."""
-        self._notify, self._wall, self._publish = config.notify, wall, publish
+        self._wall, self._publish = wall, publish
         self._gym = config.branch.id
         self._folder = Path(config.store.history).parent
-        host = urlsplit(config.branch.public_url).hostname
-        self._contact = config.notify.vapid_contact or f"mailto:gateway@{host}"
+        self.follow(config)
         self._ntfy_token = secret(NTFY, self._folder)
         self._webhook_secret = secret(WEBHOOK, self._folder)
         self._posts: list[Post] = []
+
+    def follow(self, config: Config) -> None:
+        """As configured there, from the next `open` on."""
+        self._notify = config.notify
+        host = urlsplit(config.branch.public_url).hostname
+        self._contact = config.notify.vapid_contact or f"mailto:gateway@{host}"
 
     def open(self) -> dict[str, Channel]:
         """Every channel, by the name that targets use."""

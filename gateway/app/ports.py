@@ -88,7 +88,7 @@ class Ports:
         if self._status is not None:
             self._status.become(machine.id for machine in config.machines)
         if self._announcer is not None:
-            self._announcer.become(config.machines)
+            self._announcer.become(config.machines, config.branch.public_url)
             if config.mqtt.homeassistant:
                 self._announcer.all_again()
 

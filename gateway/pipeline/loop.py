@@ -36,7 +36,8 @@ class Pipeline:
         self._clock = clock
         self._publish = publish
         self._redated = redated
-        self._commit_within = commit_within
+        self.commit_within = commit_within
+        """Seconds that a commit may gather."""
         self._gathered = Batch()
         self._gathering_since: float | None = None
         self._noted_at = self._looked_at = 0.0
@@ -75,7 +76,7 @@ class Pipeline:
         if self._gathering_since is None:
             return self._clock.monotonic() - self._noted_at >= ALIVE_EVERY
         waited = self._clock.monotonic() - self._gathering_since
-        return waited >= self._commit_within or len(self._gathered.receipts) >= HALF_WINDOW
+        return waited >= self.commit_within or len(self._gathered.receipts) >= HALF_WINDOW
 
     def _tell(self, batch: Batch, events: Sequence[Event]) -> None:
         for change in batch.changes:

@@ -32,8 +32,9 @@ class Announcer:
         self._url = url
         self._told_at = float("-inf")
 
-    def become(self, machines: Iterable[Machine]) -> None:
+    def become(self, machines: Iterable[Machine], url: str) -> None:
         """From now on these; who is no more is cleared with the next `all_again`."""
+        self._url = url
         known, self._machines = self._machines, tuple(machines)
         ids = {machine.id for machine in self._machines}
         self._removed = (self._removed | {machine.id for machine in known}) - ids

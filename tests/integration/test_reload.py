@@ -5,9 +5,12 @@ import json
 import os
 import pty
 import signal
+import threading
 import time
 import tty
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +106,8 @@ def test_a_file_with_a_mistake_changes_nothing_and_every_mistake_is_named(
 
 def test_what_cannot_be_swapped_is_named_and_waits_for_a_start(process: GatewayProcess) -> None:
     edit(process, 'name = "Test"', 'name = "Other"')
-    edit(process, 'host = "127.0.0.1"', 'host = "127.0.0.1"\nallowed_hosts = ["gym.local"]')
-    assert reload(process) == {"swapped": ["[branch] name"], "waiting": ["[http] allowed_hosts"]}
+    edit(process, "[occupancy]", "[backup]\nkeep = 3\n[occupancy]")
+    assert reload(process) == {"swapped": ["[branch] name"], "waiting": ["[backup] keep"]}
     assert process.local("/branches/test")["name"] == "Other"
 
 
@@ -121,6 +124,88 @@ def test_open_streams_stay_open_and_are_told_of_new_machines(process: GatewayPro
         found = json.loads(said.removeprefix("data: ")) if said.startswith("data: ") else {}
     stream.close()
     connection.close()
+
+
+def statuses(process: GatewayProcess, times: int, **headers: str) -> list[int]:
+    """Of calls on one connection."""
+    found = []
+    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10)
+    for _ in range(times):
+        connection.request("GET", "/branches", headers=headers)
+        reply = connection.getresponse()
+        reply.read()
+        found.append(reply.status)
+    connection.close()
+    return found
+
+
+def test_limits_and_names_count_at_once_and_open_streams_go_on(process: GatewayProcess) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10)
+    connection.request("GET", "/stream")
+    stream = connection.getresponse()
+    assert statuses(process, 3, Host="gym.example") == [421] * 3
+    edit(process, 'host = "127.0.0.1"', 'host = "127.0.0.1"\nallowed_hosts = ["gym.example"]')
+    edit(process, "[occupancy]", "[limits]\nrequests = 2\n[occupancy]")
+    told = reload(process)
+    assert told == {"swapped": ["[limits] requests", "[http] allowed_hosts"], "waiting": []}
+    assert statuses(process, 3, Host="gym.example") == [200, 200, 429]
+    process.publish("m000", occupied=False)
+    while b'"free"' not in stream.readline():
+        pass
+    stream.close()
+    connection.close()
+    assert process.stop() == 0
+
+
+def test_a_webhook_that_is_added_hears_of_the_next_ring(process: GatewayProcess) -> None:
+    heard: list[bytes] = []
+    with receiver(heard) as url:
+        added = f'[notify]\nwebhooks = ["{url}"]\n[alerts]\nsettle = 0\n'
+        edit(process, "[occupancy]", f"{added}[occupancy]")
+        assert reload(process)["swapped"] == ["[alerts] settle", "[notify] webhooks"]
+        _, member = call(process, "POST", "/members", {}, None)
+        wish = {"machineId": "m000"}
+        assert call(process, "POST", "/alerts", wish, member["token"])[0] == 201
+        process.publish("m000", occupied=False)
+        end = time.monotonic() + 20
+        while not heard:
+            assert time.monotonic() < end, process.log.read_text()
+            time.sleep(0.05)
+    assert json.loads(heard[0])["machineId"] == "m000"
+
+
+def call(
+    process: GatewayProcess, method: str, path: str, body: object, token: str | None
+) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10)
+    headers = {"Content-Type": "application/json"}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    connection.request(method, path, json.dumps(body), headers)
+    reply = connection.getresponse()
+    said = json.loads(reply.read())
+    connection.close()
+    return reply.status, said
+
+
+@contextmanager
+def receiver(heard: list[bytes]) -> Iterator[str]:
+    """A webhook's far end."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Into no log."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/hook"
+        server.shutdown()
+        thread.join()
 
 
 def test_a_hangup_reloads_and_a_bad_file_is_told_in_the_log(process: GatewayProcess) -> None:
@@ -153,11 +238,11 @@ def test_the_command_tells_what_has_changed(
 ) -> None:
     monkeypatch.chdir(process.folder)
     edit(process, 'name = "Machine 2"', 'name = "Rower"')
-    edit(process, "[occupancy]", "[store]\nkeep_bins_days = 9\n[occupancy]")
+    edit(process, "[occupancy]", "[store]\nsync_within = 9\n[occupancy]")
     main(["reload"], standalone_mode=False)
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "changed: [[machines]] m002"
-    assert told[1] == "counts from the next start on: [store] keep_bins_days"
+    assert told[1] == "counts from the next start on: [store] sync_within"
 
 
 @pytest.fixture

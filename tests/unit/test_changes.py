@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from config.changes import changes, same_sensors
 from config.load import load
-from config.sections import Config, Http, Machine, OccupancyOverride, Upstream
+from config.sections import Config, Machine, OccupancyOverride, Upstream
 
 CONFIG = load(Path("config/examples/branch.toml"))
 
@@ -18,13 +18,22 @@ def test_the_same_is_no_change() -> None:
 
 def test_what_cannot_be_swapped_stays_as_it_runs() -> None:
     new = replace(
-        CONFIG, http=Http(port=9), branch=replace(CONFIG.branch, name="B", timezone="UTC")
+        CONFIG,
+        http=replace(CONFIG.http, port=9),
+        branch=replace(CONFIG.branch, name="B", timezone="UTC"),
     )
     found = changes(CONFIG, new)
     assert found.swapped == ("[branch] name",)
-    assert {"[http] port", "[branch] timezone"} <= set(found.waiting)
+    assert set(found.waiting) == {"[http] port", "[branch] timezone"}
     assert found.config.http == CONFIG.http
     assert found.config.branch == replace(CONFIG.branch, name="B")
+
+
+def test_keys_that_are_swapped_are_taken_out_of_a_section_that_waits() -> None:
+    new = replace(CONFIG, http=replace(CONFIG.http, port=9, allowed_hosts=("gym.example",)))
+    found = changes(CONFIG, new)
+    assert (found.swapped, found.waiting) == (("[http] allowed_hosts",), ("[http] port",))
+    assert found.config.http == replace(CONFIG.http, allowed_hosts=("gym.example",))
 
 
 def test_a_machine_more_and_one_less_are_named() -> None:
