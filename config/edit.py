@@ -1,75 +1,79 @@
-"""Changes to `gateway.toml`: comments and order stay, and no bad file is ever written."""
+"""Changes to the text of a configuration that leave every other line as its author wrote it."""
 
 import json
 import os
+import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import tomlkit
-from tomlkit.items import AoT, Table
-
-from config.load import ConfigError, load
+from config.load import parse
+from config.mistakes import HEADER, Place, places_of
 from config.sections import Config
 
-Values = Mapping[str, object]
-"""Key → value; None: without that key."""
+BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+Changed = Mapping[str, object]
+"""Key of an entry → its new value; None takes the key out."""
 
 
-def entry(section: str, values: Values) -> str:
+class CannotEditError(ValueError):
+    """This text is written in a form that is left to people; the message says what to do."""
+
+
+def toml(value: object) -> str:
+    """A value as TOML writes it; CannotEditError for what TOML has no form for."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        pairs = ", ".join(f"{_key(key)} = {toml(each)}" for key, each in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    raise CannotEditError("null cannot stand in a configuration: leave it out")
+
+
+def entry(section: str, values: Changed) -> str:
     """An entry such as `[[sensors]]`, ready to paste."""
-    lines = [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
-    return "\n".join([f"[[{section}]]", *lines]) + "\n"
+    lines = [f"{_key(key)} = {toml(value)}" for key, value in values.items() if value is not None]
+    return "\n".join([f"[[{section}]]", *lines, ""])
 
 
 def with_sensors(text: str, entries: Iterable[str]) -> str:
     """The file's text with these entries at its end."""
-    return text.rstrip("\n") + "\n\n" + "\n".join(entries)
+    end = "" if text.endswith("\n") else "\n"
+    return _with_ends_of(text, text + end + "".join(f"\n{each}" for each in entries))
 
 
-def with_changes(text: str, section: str, name: str, values: Values) -> str:
-    """The file's text with other values in the entry of that id. KeyError: there is none."""
-    document = tomlkit.parse(text)
-    entries = document.get(section)
-    found = [one for one in entries if one.get("id") == name] if isinstance(entries, AoT) else []
-    if not found:
+def with_changes(text: str, section: str, name: str, values: Changed) -> str:
+    """The file's text with other values in the entry of that id.
+
+    Raises KeyError: there is none; CannotEditError: in this form only a person can.
+    """
+    entries = tomllib.loads(text).get(section, [])
+    number = next((n for n, one in enumerate(entries) if one.get("id") == name), None)
+    if number is None:
         raise KeyError(name)
-    _change(found[0], values)
-    return tomlkit.dumps(document)
+    return edited(text, section, number, values)
 
 
 def write(path: Path, text: str) -> Config:
     """Put `text` in the file's place, whole or not at all. Raises ConfigError, OSError."""
+    config = parse(path, text)
     real = path.resolve()
     new = real.with_name(f".{real.name}.new")
     new.unlink(missing_ok=True)
     try:
         _write_whole(new, text, real)
-        config = _judged(new, path)
         new.replace(real)
     finally:
         new.unlink(missing_ok=True)
     _sync(real.parent)
     return config
-
-
-def judge(path: Path, text: str) -> Config:
-    """What the file would say with that text. Raises ConfigError, OSError."""
-    real = path.resolve()
-    new = real.with_name(f".{real.name}.new")
-    new.unlink(missing_ok=True)
-    try:
-        _write_whole(new, text, real)
-        return _judged(new, path)
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _judged(new: Path, path: Path) -> Config:
-    try:
-        return load(new)
-    except ConfigError as error:
-        raise ConfigError(path, error.mistakes, more=error.more) from None
 
 
 def _write_whole(new: Path, text: str, like: Path) -> None:
@@ -92,23 +96,105 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _change(entry: Table, values: Values) -> None:
-    for key, value in values.items():
-        if value is None:
-            entry.pop(key, None)
-        elif isinstance(value, Mapping):
-            table = tomlkit.inline_table()
-            table.update(value)
-            entry[key] = table
+def edited(text: str, array: str, number: int, changed: Changed) -> str:
+    """The text with these keys of one entry of an array changed; comments and order stay.
+
+    Raises CannotEditError where the result would say anything else than that.
+    """
+    lines = text.split("\n")
+    first, last = _span(text, (array, number))
+    for key, value in changed.items():
+        at = _lines_of(lines, key, first, last)
+        new = [] if value is None else [f"{_key(key)} = {toml(value)}"]
+        if at is None:
+            lines[last:last] = new
+            last += len(new)
         else:
-            entry[key] = value
+            kept = _comment(lines[at[0] : at[1]]) if new else ""
+            lines[at[0] : at[1]] = [line + kept for line in new]
+            last += len(new) - (at[1] - at[0])
+    result = _with_ends_of(text, "\n".join(lines))
+    _must_say(result, text, array, number, changed)
+    return result
 
 
-def _toml(value: object) -> str:
-    """Strings as in JSON, which TOML's basic strings take."""
-    if isinstance(value, Mapping):
-        pairs = ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items())
-        return f"{{ {pairs} }}" if pairs else "{}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+def _must_say(result: str, text: str, array: str, number: int, changed: Changed) -> None:
+    """The whole of the old document but for these keys."""
+    wanted = tomllib.loads(text)
+    one = wanted[array][number]
+    for key, value in changed.items():
+        one.pop(key, None)
+        if value is not None:
+            one[key] = json.loads(json.dumps(value))
+    try:
+        if tomllib.loads(result) == wanted:
+            return
+    except ValueError:
+        pass
+    raise CannotEditError(_by_hand(array, number, changed))
+
+
+def _by_hand(array: str, number: int, changed: Changed) -> str:
+    pairs = (f"{k} = {toml(v)}" if v is not None else f"no {k}" for k, v in changed.items())
+    return (
+        f"{array}[{number}] is not written as [[{array}]] with one key a line;"
+        f" change it by hand: {', '.join(pairs)}"
+    )
+
+
+def _span(text: str, entry_: Place) -> tuple[int, int]:
+    """(line below its header, line behind its last key), counted from 0."""
+    place = places_of(text).get(entry_)
+    if place is None or not HEADER.match(text.split("\n")[place - 1]):
+        raise CannotEditError(f"{entry_[0]}[{entry_[1]}] has no [[{entry_[0]}]] of its own")
+    lines = text.split("\n")
+    end = next((n for n in range(place, len(lines)) if HEADER.match(lines[n])), len(lines))
+    while end > place and lines[end - 1].partition("#")[0].strip() == "":
+        end -= 1
+    return place, end
+
+
+def _lines_of(lines: list[str], key: str, first: int, last: int) -> tuple[int, int] | None:
+    """From where to where `key = value` goes, a value of several lines too; None: not given."""
+    begins = re.compile(rf"\s*(?:{re.escape(key)}|\"{re.escape(key)}\"|'{re.escape(key)}')\s*=")
+    start = next((n for n in range(first, last) if begins.match(lines[n])), None)
+    if start is None:
+        return None
+    for end in range(start + 1, last + 1):
+        if _whole("\n".join([*lines[start:end], ""])):
+            return start, end
+    return start, start + 1
+
+
+def _whole(text: str) -> bool:
+    try:
+        tomllib.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _comment(lines: list[str]) -> str:
+    """What is remarked behind a value, with the space before it; "" for nothing."""
+    line = lines[-1].rstrip("\r")
+    for found in re.finditer(r"\s*#", line):
+        if len(lines) == 1 and _whole(line[: found.start()]):
+            return line[found.start() :]
+    return ""
+
+
+def _with_ends_of(text: str, result: str) -> str:
+    """Lines end as they did in `text`."""
+    return result.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else result
+
+
+def _key(key: str) -> str:
+    return key if BARE.match(key) else _text(key)
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise CannotEditError(f"{value!r} is no text: it holds half a character") from None
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,15 +1,18 @@
 """`gateway.toml` → Config, or every mistake in it at once."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from config.convert import section
 from config.mistakes import Findings, Mistake, TooManyError
 from config.rules import judge
-from config.sections import Config
+from config.sections import Branch, Config
 from config.simulated import furnished
 
 LARGEST = 2**20  # bytes: some thousand machines with their sensors; what is larger is no TOML
+TOO_LARGE = f"is larger than {LARGEST} bytes"
+NOTHING = Config(branch=Branch(id="", name=""))  # stands for what is too full of mistakes
 
 
 class ConfigError(Exception):
@@ -28,22 +31,43 @@ class ConfigError(Exception):
 
 def load(path: Path) -> Config:
     """The branch that this file describes; simulated machines are in it. ConfigError."""
+    return parse(path, text_of(path))
+
+
+def text_of(path: Path) -> str:
+    """The file as it is written. ConfigError."""
     try:
-        text = _read(path).decode()
-        document = tomllib.loads(text)
+        return _read(path).decode()
     except OSError as error:
         raise ConfigError(path, (_unreadable(path, error),)) from None
+    except ValueError as error:
+        raise ConfigError(path, (_no_toml(path, error),)) from None
+
+
+def parse(path: Path, text: str) -> Config:
+    """The branch that this text describes, which stands or shall stand at `path`. ConfigError."""
+    try:
+        document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(path, (_no_toml(path, error),)) from None
+    if len(text.encode()) > LARGEST:
+        raise ConfigError(path, (_no_toml(path, ValueError(TOO_LARGE)),))
     found = Findings(text, document)
+    config, more = judged(document, found)
+    if mistakes := found.mistakes():
+        raise ConfigError(path, mistakes, more=more)
+    return furnished(config)
+
+
+def judged(document: Mapping[str, object], found: Findings) -> tuple[Config, bool]:
+    """(what it describes, whether there are more mistakes than a message carries)."""
+    config = NOTHING
     try:
         config = section(Config, document, (), found)
         judge(config, found)
     except TooManyError:
-        raise ConfigError(path, found.mistakes(), more=True) from None
-    if mistakes := found.mistakes():
-        raise ConfigError(path, mistakes)
-    return furnished(config)
+        return config, True
+    return config, False
 
 
 def explain(error: ConfigError) -> str:
@@ -62,7 +86,7 @@ def _read(path: Path) -> bytes:
     with path.open("rb") as file:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise ValueError(f"is larger than {LARGEST} bytes")
+        raise ValueError(TOO_LARGE)
     return data
 
 

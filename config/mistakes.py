@@ -34,7 +34,7 @@ class Findings:
 
     def __init__(self, text: str, document: Mapping[str, object]) -> None:
         self._document = document
-        self._lines = _lines(text)
+        self._lines = places_of(text)
         self._found: list[tuple[int, Place, Mistake]] = []
 
     def add(self, at: Place, problem: str, hint: str = "") -> None:
@@ -46,7 +46,12 @@ class Findings:
 
     def mistakes(self) -> tuple[Mistake, ...]:
         """All of them, in the order of the file's lines."""
-        return tuple(mistake for *_, mistake in sorted(self._found, key=lambda found: found[0]))
+        return tuple(mistake for _, mistake in self.places())
+
+    def places(self) -> list[tuple[Place, Mistake]]:
+        """All of them with their places, in the order of the file's lines."""
+        found = sorted(self._found, key=lambda found: found[0])
+        return [(place, mistake) for _, place, mistake in found]
 
     def mistaken(self, at: Place) -> bool:
         """Whether something at or below this place is wrong already."""
@@ -112,7 +117,7 @@ def _key(part: str) -> str:
     return part if re.fullmatch(r"[\w-]{1,64}", part, re.ASCII) else shown(part)
 
 
-def _lines(text: str) -> dict[Place, int]:
+def places_of(text: str) -> dict[Place, int]:
     """Where tables and keys stand. A scan by line: what it cannot see has its table's line."""
     lines: dict[Place, int] = {}
     newest: dict[Place, int] = {}

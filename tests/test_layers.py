@@ -62,7 +62,6 @@ OUTSIDE = {  # distribution → who may use it
     "apscheduler": ("gateway.jobs",),
     "click": ("gateway.cli", "gateway.__main__"),
     "rich": ("gateway.cli",),
-    "tomlkit": ("config.edit",),
 }
 ONLY_BRIDGE = {"threading", "concurrent", "queue", "multiprocessing"}
 IMPURE = {"asyncio", "socket", "time", "logging", "random", "os", "io", "subprocess", "pathlib"}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from config.edit import entry, judge, with_sensors, write
-from config.load import ConfigError, explain
+from config.edit import CannotEditError, entry, with_sensors, write
+from config.load import ConfigError, explain, parse, text_of
 from config.mistakes import Mistake, near
 from gateway.cli.local import load_or_exit
 from gateway.cli.options import CONFIG
@@ -54,11 +54,14 @@ def import_sensors(path: Path, table: Path, *, write_it: bool) -> None:
         sys.exit(2)
     try:
         entries = [entry("sensors", values) for _, values in rows]
-        text = with_sensors(path.read_text(encoding="utf-8"), entries)
-        (write if write_it else judge)(path, text)
+        text = with_sensors(text_of(path), entries)
+        (write if write_it else parse)(path, text)
     except ConfigError as error:
         lines = [line for line, _ in rows]
         click.echo(_explained(error, len(before.sensors), lines, name), err=True)
+        sys.exit(2)
+    except CannotEditError as error:
+        click.echo(f"Nothing was written. {error}", err=True)
         sys.exit(2)
     except OSError as error:
         click.echo(f"{path} cannot be written: {error.strerror}", err=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from config.edit import entry, judge, with_changes, with_sensors, write
+from config.edit import CannotEditError, entry, with_changes, with_sensors, write
 from config.effective import SERIAL, sensors_of
-from config.load import ConfigError, explain
+from config.load import ConfigError, explain, parse, text_of
 from config.sections import Config, Sensor
 from gateway.cli.local import ask_or_exit, load_or_exit
 from gateway.cli.options import CONFIG
@@ -50,13 +50,16 @@ def swap(
     """
     config = load_or_exit(path)
     known = _known(config, sensor)
-    text = path.read_text(encoding="utf-8")
-    changed = _changed(text, config, known, to, driver, channel, _options(options))
+    text = text_of(path)
     try:
-        after = judge(path, changed) if dry_run else write(path, changed)
+        changed = _changed(text, config, known, to, driver, channel, _options(options))
+        after = (parse if dry_run else write)(path, changed)
     except ConfigError as error:
         click.echo(f"Nothing was written. {explain(error)}", err=True)
         sys.exit(2)
+    except CannotEditError as error:
+        click.echo(f"Nothing was written. {error}", err=True)
+        sys.exit(1)
     except OSError as error:
         click.echo(f"{path} cannot be written: {error.strerror}", err=True)
         sys.exit(1)

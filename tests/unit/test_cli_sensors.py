@@ -157,3 +157,35 @@ def test_options_that_are_no_object_are_refused(branch: Path) -> None:
     for options in ("{", "[]", json.dumps("x")):
         told = run(branch, "swap", mqtt_sensor(branch), "--to", "a/b", "--options", options)
         assert told.exit_code == 2
+
+
+def test_lines_end_as_they_did(branch: Path) -> None:
+    branch.write_bytes(branch.read_bytes().replace(b"\n", b"\r\n"))
+    before = branch.read_bytes()
+    told = run(branch, "swap", mqtt_sensor(branch), "--to", "a/b")
+    assert told.exit_code == 0, told.output
+    after = branch.read_bytes()
+    assert after.count(b"\r\n") == after.count(b"\n") == before.count(b"\n")
+
+
+def test_an_entry_in_a_form_of_its_own_is_left_to_the_person(branch: Path) -> None:
+    name = mqtt_sensor(branch)
+    head = branch.read_text().partition("[[sensors]]")[0]
+    text = f'sensors = [{{ id = "{name}", machine = "treadmill-01" }}]\n{head}'
+    branch.write_text(text)
+    told = run(branch, "swap", name, "--to", "a/b")
+    assert (told.exit_code, branch.read_text()) == (1, text)
+    assert "Nothing was written" in told.output
+
+
+def test_what_is_only_shown_needs_no_place_to_write(
+    branch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("config.edit._write_whole", read_only)
+    assert run(branch, "swap", mqtt_sensor(branch), "--to", "a/b", "--dry-run").exit_code == 0
+    table = f"id,machine,driver,topic\na1,{machine(branch)},tasmota,tele/a1\n"
+    assert imported(branch, table).exit_code == 0
+    assert "cannot be written" in imported(branch, table, "--write").output
