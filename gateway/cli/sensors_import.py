@@ -4,7 +4,7 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from gateway.cli.local import load_or_exit
 from gateway.cli.options import CONFIG
 
 COLUMNS = ("id", "machine", "driver", "source", "topic", "channel", "options")
+MOST_TOLD = 100  # mistakes in one message
 MOST = 2000  # rows: twenty sensors on each of a hundred machines
 PLACE = re.compile(r"sensors\[(\d+)\]\.?(.*?)(?:, line \d+)?\Z", re.DOTALL)
 
@@ -84,7 +85,7 @@ def read(lines: Iterable[str]) -> list[tuple[int, dict[str, object]]]:
         for name in ("id", "machine"):
             if name not in names:
                 raise RowError(f"line 1: the column `{name}` is missing")
-        rows = [(reader.line_num, _values(row, reader.line_num)) for row in reader]
+        rows = list(_rows(reader))
     except csv.Error as error:
         raise RowError(f"line {reader.line_num + 1}: {error}") from None
     rows = [(line, values) for line, values in rows if values]
@@ -93,6 +94,18 @@ def read(lines: Iterable[str]) -> list[tuple[int, dict[str, object]]]:
     if len(rows) > MOST:
         raise RowError(f"{len(rows)} rows are more than {MOST}: import them in parts")
     return rows
+
+
+def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[int, dict[str, object]]]:
+    """Raises RowError that names every line it cannot read."""
+    wrong = []
+    for row in reader:
+        try:
+            yield reader.line_num, _values(row, reader.line_num)
+        except RowError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise RowError("\n  ".join(wrong[:MOST_TOLD]))
 
 
 def _delimiter(text: list[str]) -> str:

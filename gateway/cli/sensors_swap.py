@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches, unified_diff
 from pathlib import Path
 
@@ -16,6 +18,18 @@ from gateway.cli.options import CONFIG
 from sensors import catalog
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What is plugged in instead; None: as the old one."""
+
+    to: str
+    """Its topic, or its port."""
+    driver: str | None
+    channel: str | None
+    options: dict[str, object] | None
+    whole_line: bool
+
+
 @click.command()
 @CONFIG
 @click.argument("sensor")
@@ -25,6 +39,7 @@ from sensors import catalog
 @click.option("--driver", type=click.Choice(catalog.names()), help="Where it is of another family.")
 @click.option("--channel", help="Where it speaks on another channel.")
 @click.option("--options", help='Its driver\'s options as JSON: {"property": "contact"}.')
+@click.option("--line", "whole_line", is_flag=True, help="All sensors of its serial line move.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
 @click.option("--reload", "at_once", is_flag=True, help="Have the running gateway use it at once.")
 def swap(
@@ -35,6 +50,7 @@ def swap(
     channel: str | None,
     options: str | None,
     *,
+    whole_line: bool,
     dry_run: bool,
     at_once: bool,
 ) -> None:
@@ -52,7 +68,8 @@ def swap(
     known = _known(config, sensor)
     text = text_of(path)
     try:
-        changed = _changed(text, config, known, to, driver, channel, _options(options))
+        device = Device(to, driver, channel, _options(options), whole_line)
+        changed = _changed(text, config, known, device)
         after = (parse if dry_run else write)(path, changed)
     except ConfigError as error:
         click.echo(f"Nothing was written. {explain(error)}", err=True)
@@ -93,33 +110,46 @@ def _options(text: str | None) -> dict[str, object] | None:
     return found
 
 
-def _changed(
-    text: str,
-    config: Config,
-    sensor: Sensor,
-    to: str,
-    driver: str | None,
-    channel: str | None,
-    options: dict[str, object] | None,
-) -> str:
+def _changed(text: str, config: Config, sensor: Sensor, device: Device) -> str:
     """The new text; options belong to a driver, so another one begins without."""
-    other = driver is not None and driver != sensor.driver
-    given: dict[str, object] = {} if driver is None else {"driver": driver}
-    given |= {"options": options} if options is not None or other else {}
-    own = {} if channel is None else {"channel": int(channel) if channel.isdecimal() else channel}
+    other = device.driver is not None and device.driver != sensor.driver
+    given: dict[str, object] = {} if device.driver is None else {"driver": device.driver}
+    given |= {"options": device.options} if device.options is not None or other else {}
+    own = (
+        {}
+        if device.channel is None
+        else {"channel": int(device.channel) if device.channel.isdecimal() else device.channel}
+    )
     if sensor.source.startswith(SERIAL):
         line = sensor.source.removeprefix(SERIAL)
-        text = with_changes(text, "serial", line, {"port": to, **given})
+        if not device.whole_line:
+            _must_be_alone(config, sensor, line, {"port": device.to, **given})
+        text = with_changes(text, "serial", line, {"port": device.to, **given})
         return with_changes(text, "sensors", sensor.id, own) if own else text
-    if to.startswith("/dev/"):
+    if device.to.startswith("/dev/"):
         raise click.UsageError(
-            f"{sensor.id} speaks over MQTT, and {to} is a serial port:"
+            f"{sensor.id} speaks over MQTT, and {device.to} is a serial port:"
             " add a [[serial]] line and set the sensor's source by hand (docs/sensors.md)."
         )
     if all(one.id != sensor.id for one in config.sensors):  # a native one that nobody wrote down
-        values = {"id": sensor.id, "machine": sensor.machine, "topic": to, **given, **own}
+        values = {"id": sensor.id, "machine": sensor.machine, "topic": device.to, **given, **own}
         return with_sensors(text, [entry("sensors", values)])
-    return with_changes(text, "sensors", sensor.id, {"topic": to, **given, **own})
+    return with_changes(text, "sensors", sensor.id, {"topic": device.to, **given, **own})
+
+
+def _channel(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
+def _must_be_alone(config: Config, sensor: Sensor, line: str, wanted: Mapping[str, object]) -> None:
+    """On a line that changes. Raises UsageError that names who else is on it."""
+    known = next(one for one in config.serial if one.id == line)
+    others = [s.id for s in config.sensors if s.source == sensor.source and s.id != sensor.id]
+    if others and any(getattr(known, key) != value for key, value in wanted.items()):
+        raise click.UsageError(
+            f"The line {line!r} carries {', '.join(others)} too: with --line they all move;"
+            f" to change this sensor's channel alone, say --to {known.port} --channel …"
+        )
 
 
 def _show(path: Path, before: str, after: str) -> None:

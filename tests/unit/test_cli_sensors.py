@@ -84,6 +84,7 @@ def test_every_mistake_is_told_by_the_tables_own_line_and_nothing_is_written(bra
         ("id,machin\na,b\n", "did you mean `machine`"),
         ("id,machine\na,b,c\n", "line 2: it has more fields"),
         ("id,machine,options\na,b,{\n", "line 2: options are no JSON"),
+        ("id,machine,options\na,b,{}\nc,d,[\ne,f,{}\ng,h,]\n", "\n  line 5: options are no JSON"),
         ("id,machine\n" + "a,b\n" * 2500, "more than 2000"),
         ("id,machine\n" + "x" * 200_000 + ",b\n", "line 2"),
     ],
@@ -100,8 +101,12 @@ def mqtt_sensor(path: Path) -> str:
     return next(s.id for s in load(path).sensors if s.source == "mqtt")
 
 
-def serial_sensor(path: Path) -> str:
-    return next(s.id for s in load(path).sensors if s.source != "mqtt")
+def alone(path: Path) -> str:
+    """A sensor that has its serial line for itself."""
+    sources = [sensor.source for sensor in load(path).sensors]
+    return next(
+        s.id for s in load(path).sensors if s.source != "mqtt" and sources.count(s.source) == 1
+    )
 
 
 def test_a_new_device_takes_over_the_name_and_every_comment_stays(branch: Path) -> None:
@@ -116,11 +121,25 @@ def test_a_new_device_takes_over_the_name_and_every_comment_stays(branch: Path) 
 
 
 def test_a_serial_device_takes_over_its_line(branch: Path) -> None:
-    name = serial_sensor(branch)
+    name = alone(branch)
     told = run(branch, "swap", name, "--to", "/dev/serial/by-id/usb-new")
     assert told.exit_code == 0, told.output
     line = next(s.source for s in load(branch).sensors if s.id == name).removeprefix("serial:")
     assert next(s.port for s in load(branch).serial if s.id == line) == "/dev/serial/by-id/usb-new"
+
+
+def test_a_device_on_a_shared_line_takes_no_other_along_unless_it_is_asked_to(
+    branch: Path,
+) -> None:
+    name = next(s.id for s in load(branch).sensors if s.source != "mqtt" and s.id != alone(branch))
+    words = ("swap", name, "--to", "/dev/serial/by-id/usb-new")
+    told = run(branch, *words)
+    assert (told.exit_code, "with --line they all move" in told.output) == (2, True)
+    assert run(branch, *words, "--line").exit_code == 0
+    port = next(line.port for line in load(branch).serial if line.port == words[-1])
+    told = run(branch, "swap", name, "--to", port, "--channel", "9")
+    assert told.exit_code == 0, told.output
+    assert next(s.channel for s in load(branch).sensors if s.id == name) == 9
 
 
 def test_a_dry_run_shows_and_writes_nothing(branch: Path) -> None:
