@@ -17,6 +17,7 @@ KEYS = {  # of sections of which the rest waits for a start
     "http": ("allowed_hosts", "trusted_proxies", "cors_origins"),
     "store": ("commit_within", "keep_events_days", "keep_bins_days"),
 }
+MADE_UP = ("categories", "machines", "sensors", "serial")  # by the simulator, where it may
 LISTS = ("machines", "sensors", "serial")  # entries with an id
 
 
@@ -33,6 +34,8 @@ class Changes:
 
 def changes(old: Config, new: Config) -> Changes:
     """From what runs to what the file says now."""
+    if old.simulator != new.simulator:  # other people come at the next start, with their machines
+        new = msgspec.structs.replace(new, **{name: getattr(old, name) for name in MADE_UP})
     swapped = [name for section in SWAPPED for name in _named(section, old, new)]
     waiting: list[str] = []
     for section in Config.__struct_fields__:

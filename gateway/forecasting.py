@@ -67,6 +67,13 @@ class Forecasting:
                 await self._catch_up()
             await self._sleep()
 
+    def follow(self, replaces: Mapping[str, str]) -> None:
+        """Machines that are new take on the past of those they stand in for."""
+        for machine, older in replaces.items():
+            if machine not in self._replaces:
+                self._forecast.inherit(machine, older)
+        self._replaces = replaces
+
     async def stop(self) -> None:
         """Save what was learned; an orderly end."""
         if self._cursor is not None:

@@ -194,7 +194,7 @@ class Gateway:
             self._model,
             clock,
             self._serving.write,
-            {m.id: m.replaces for m in config.machines if m.replaces},
+            _replaced(config),
         )
         self._model.foretell_with(self._forecasting.predict)
         self._alerts = Alerts(
@@ -262,6 +262,7 @@ class Gateway:
         """Between two words of the sensors; who reads the log sees it in its place."""
         was, done = self._config, asyncio.Event()
         versions = await self._calibrations.stored()
+        self._forecasting.follow(_replaced(config))  # before it hears of a new machine
         self._inbox.put(Swap(partial(self._become, config, versions), done.set))
         await done.wait()
         await self._ports.listen()
@@ -402,3 +403,8 @@ class Gateway:
     ) -> int:
         before = self._clock.wall() - seconds_ago
         return await self._writer.run(HISTORY, lambda conn: work(conn, before))
+
+
+def _replaced(config: Config) -> dict[str, str]:
+    """Machine → the one of the past that it stands in for."""
+    return {machine.id: machine.replaces for machine in config.machines if machine.replaces}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from config.changes import Changes, changes
 from config.load import ConfigError, explain
 from config.sections import Config
+from gateway.bridge import in_thread
 from gateway.core.errors import ConflictError
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Reloading:
         """Read, judge, swap. Raises ConflictError that names every mistake."""
         async with self._lock:
             try:
-                found = changes(self._running, self._reread())
+                found = changes(self._running, await in_thread(self._reread))
             except ConfigError as error:
                 raise ConflictError(f"Nothing has changed. {explain(error)}") from None
             if found.swapped:

@@ -42,8 +42,8 @@ class Calibrations:
     def apply(self, versions: Iterable[Version]) -> None:
         """To the sensors that have none yet."""
         for version in versions:
-            hearing = self._hearings.get(version.sensor)
-            if hearing is not None and hearing.version is None:
+            known = self._hearings.get(version.sensor)
+            if known is not None and known.version is None:
                 self._apply(version)
 
     async def history(self, sensor: str) -> list[Version]:
@@ -105,7 +105,9 @@ class Calibrations:
         return hearing
 
     def _apply(self, version: Version) -> None:
-        hearing = self._hearings[version.sensor]
+        hearing = self._hearings.get(version.sensor)
+        if hearing is None:
+            return  # it was removed from the configuration meanwhile
         known = version.calibration
         hearing.verdicts = None if known is None else Verdicts(known)
         hearing.version = version.number

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from config.changes import changes, same_sensors
 from config.load import load
-from config.sections import Config, Machine, OccupancyOverride, Upstream
+from config.sections import Config, Machine, OccupancyOverride, Simulator, Upstream
 
 CONFIG = load(Path("config/examples/branch.toml"))
 
@@ -47,6 +47,14 @@ def test_a_table_that_is_new_is_named_once() -> None:
     without = replace(CONFIG, upstream=None)
     new: Config = replace(CONFIG, upstream=Upstream(url="mqtt://hub"))
     assert changes(without, new).waiting == ("[upstream]",)
+
+
+def test_other_simulated_people_wait_for_a_start_with_their_machines() -> None:
+    few, many = (replace(CONFIG, simulator=Simulator(machines=count)) for count in (3, 9))
+    made_up = replace(many, machines=(), sensors=())
+    found = changes(few, made_up)
+    assert (found.swapped, found.waiting) == ((), ("[simulator] machines",))
+    assert found.config == few
 
 
 def test_another_order_is_a_change() -> None:
