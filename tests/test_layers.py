@@ -22,6 +22,7 @@ ROWS = [
         "gateway.messages",
         "gateway.samples",
         "gateway.recordings",
+        "gateway.stickers",
         "gateway.logs",
     ),
     (
@@ -62,6 +63,7 @@ OUTSIDE = {  # distribution → who may use it
     "apscheduler": ("gateway.jobs",),
     "click": ("gateway.cli", "gateway.__main__"),
     "rich": ("gateway.cli",),
+    "segno": ("gateway.stickers",),
 }
 ONLY_BRIDGE = {"threading", "concurrent", "queue", "multiprocessing"}
 IMPURE = {"asyncio", "socket", "time", "logging", "random", "os", "io", "subprocess", "pathlib"}

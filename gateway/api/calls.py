@@ -19,6 +19,7 @@ from gateway.api.members import MemberRoutes
 from gateway.api.metrics import MetricsRoutes
 from gateway.api.operation import Operation
 from gateway.api.pages import PageRoutes
+from gateway.api.plain import PlainRoutes
 from gateway.api.previews import PreviewRoutes
 from gateway.api.push import PushRoutes
 from gateway.api.ready import Ready
@@ -28,6 +29,7 @@ from gateway.api.samples import SampleRoutes
 from gateway.api.sensors import SensorRoutes
 from gateway.api.service import ServiceRoutes
 from gateway.api.socket import SocketRoutes
+from gateway.api.stickers import StickerRoutes
 from gateway.api.stream import StreamRoutes
 
 
@@ -39,6 +41,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
     subjects = (
         BranchRoutes(model, live),
         MachineRoutes(model, gym, live),
+        StickerRoutes(model, gym, backing.config.branch.public_url, history),
         HistoryRoutes(model, gym, history),
         service,
         StreamRoutes(model, hub),
@@ -59,7 +62,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
     return found + DocumentRoutes(found, backing.config).operations()
 
 
-def beside(backing: Backing) -> list[web.RouteDef]:
+def beside(backing: Backing, live: Ready) -> list[web.RouteDef]:
     """Pages, and what is served at the local socket only."""
     parts = (
         AdminRoutes(backing.admin),
@@ -72,6 +75,7 @@ def beside(backing: Backing) -> list[web.RouteDef]:
             backing.audience.has_stream,
             backing.test_alert,
         ),
+        PlainRoutes(backing.model, backing.config.branch.id, live),
         PageRoutes(),
         DocsPage(),
     )

@@ -1,4 +1,4 @@
-"""The pages: static files, read once at the start."""
+"""What pages are made of: static files, read once at the start."""
 
 import mimetypes
 from pathlib import Path
@@ -12,7 +12,7 @@ TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}
 
 
 class PageRoutes:
-    """`/` and `/web/…`."""
+    """`/web/…`."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         """Read every file below `folder`: what ships is a few hundred kilobytes."""
@@ -25,13 +25,8 @@ class PageRoutes:
     def routes(self) -> list[web.RouteDef]:
         """What is served here, to people rather than programs."""
         return [
-            web.get("/", self.show_phone_page),
             web.get("/web/{file:.+}", self.show_file),
         ]
-
-    async def show_phone_page(self, request: web.Request) -> web.Response:
-        """The page for a member's phone."""
-        return reply(request, self._files["phone/index.html"])
 
     async def show_file(self, request: web.Request) -> web.Response:
         """One of the files that ship."""

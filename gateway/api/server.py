@@ -58,7 +58,7 @@ class Server:
         operations = calls.operations(backing, self.hub, self._live, self._history)
         app = application(backing, operations, self._tls)
         app.add_routes([calls.as_route(operation) for operation in operations])
-        app.add_routes(calls.beside(backing))
+        app.add_routes(calls.beside(backing, self._live))
         return web.AppRunner(app, shutdown_timeout=GRACE)
 
     @property

@@ -18,6 +18,7 @@ COMMANDS = {  # name → module of this package
     "run": "run",
     "sensors": "sensors",
     "simulate": "simulate",
+    "stickers": "stickers",
     "version": "version",
 }
 

@@ -143,3 +143,27 @@ async def test_nothing_is_wider_than_a_small_phone(page: Page) -> None:
     await page.set_viewport_size({"width": 320, "height": 568})
     width = await page.evaluate("document.documentElement.scrollWidth")
     assert width <= 320
+
+
+async def test_a_machines_page_stays_true_while_it_is_open(page: Page, gym: Served) -> None:
+    await machine(page, "leg-press-01").get_by_role("link").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Leg press 01")
+    await expect(page.locator("#word")).to_have_text("Free")
+    await expect(page.locator("#rest")).to_have_text("for 16 min")
+    gym.publish("leg-press-01", Status.OCCUPIED)
+    await expect(page.locator("#word")).to_have_text("In use")
+    await gym.server.stop()
+    await expect(page.locator("#notice")).to_contain_text("No connection, data from", timeout=9000)
+
+
+async def test_without_a_script_the_same_address_lists_what_is_free(gym: Served) -> None:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        context = await browser.new_context(java_script_enabled=False, viewport=PHONE)
+        plain = await context.new_page()
+        await plain.goto(gym.url)
+        await expect(plain.get_by_role("heading", name="Free now")).to_be_visible()
+        await plain.get_by_role("link", name="Leg press 01").click()
+        await expect(plain.locator("#word")).to_have_text("Free")
+        await plain.screenshot(path=ARTEFACTS / "plain-machine.png")
+        await browser.close()

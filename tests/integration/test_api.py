@@ -175,3 +175,12 @@ async def test_the_page_needs_no_inline_code_and_no_other_site(api: Served) -> N
     assert "style=" not in text
     assert " on" + "click" not in text
     assert text.count("<script") == text.count('<script type="module" src="/web/')
+
+
+async def test_a_machine_has_a_code_that_leads_to_its_page(api: Served) -> None:
+    reply = await api.get("/machines/leg-press-01/qr.svg")
+    assert (reply.status, reply.content_type) == (200, "image/svg+xml")
+    assert (await reply.read()).startswith(b"<svg ")
+    again = await api.get("/machines/leg-press-01/qr.svg", If_None_Match=reply.headers["ETag"])
+    assert again.status == 304
+    assert (await api.get("/machines/nowhere/qr.svg")).status == 404

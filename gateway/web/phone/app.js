@@ -1,13 +1,8 @@
 // The page of a member: every machine by category, as it stands now.
 
 import { Live } from "/web/phone/live.js";
+import { SIGNS, WORDS, WHY, ageOf } from "/web/phone/words.js";
 
-const WORDS = { free: "Free", occupied: "In use", unknown: "Unknown", out_of_service: "Out of service" };
-const SIGNS = { free: "✓", occupied: "●", unknown: "?", out_of_service: "–" };
-const WHY = {
-  start: "not heard yet", silent: "sensor is silent", sensor_offline: "sensor is offline", port_down: "sensor is disconnected",
-};
-const HOUR = 3600, DAY = 86400; // seconds
 const ANNOUNCE = 15_000; // ms between two announcements to screen readers
 const AGES = 15_000; // ms between two renewals of the ages
 
@@ -107,7 +102,7 @@ function addMachine(machine, category) {
   entry.sign.setAttribute("aria-hidden", "true");
   entry.row = element(
     "li", {}, entry.sign,
-    element("span", { className: "name", textContent: machine.name }),
+    element("a", { className: "name", href: `/m/${machine.machineId}`, textContent: machine.name, dir: "auto" }),
     element("span", { className: "state" }, entry.word, entry.rest),
   );
   entry.row.dataset.machine = machine.machineId;
@@ -129,17 +124,14 @@ function age(entry) {
   const { status, cause, lastChange } = entry.machine;
   const parts = [];
   if (status === "unknown" && WHY[cause]) parts.push(WHY[cause]);
-  else if (agesAreKnown) parts.push(ageOf(lastChange));
+  else if (agesAreKnown) parts.push(ageOf(elapsed(lastChange)));
   entry.rest.textContent = parts.map((part) => ` · ${part}`).join("");
 }
 
-function ageOf(since) {
-  const now = connected || !heardAt ? Date.now() : heardAt; // what we do not hear of does not age
-  const seconds = Math.max(0, now / 1000 + ahead - since);
-  if (seconds < 60) return "just now";
-  if (seconds < HOUR) return `for ${Math.floor(seconds / 60)} min`;
-  if (seconds < DAY) return `for ${Math.floor(seconds / HOUR)} h ${Math.floor((seconds % HOUR) / 60)} min`;
-  return `for ${Math.floor(seconds / DAY)} d`;
+/** Seconds since then; what we do not hear of does not age. */
+function elapsed(since) {
+  const now = connected || !heardAt ? Date.now() : heardAt;
+  return Math.max(0, now / 1000 + ahead - since);
 }
 
 function count() {
