@@ -10,7 +10,7 @@ export class Live {
   #wait = AGAIN[0];
   #tell;
 
-  /** `tell` has `snapshot(message)`, `update(message)`, `up()`, `down()`. */
+  /** `tell` has `snapshot(message)`, `update(message)`, `up()`, `down()`, and may have `alert(message)`. */
   constructor(tell) {
     this.#tell = tell;
     addEventListener("pageshow", () => this.open());
@@ -26,6 +26,7 @@ export class Live {
     const source = (this.#source = new EventSource("/stream"));
     source.addEventListener("snapshot", (event) => this.#heard(() => this.#tell.snapshot(JSON.parse(event.data))));
     source.addEventListener("machine_update", (event) => this.#heard(() => this.#tell.update(JSON.parse(event.data))));
+    source.addEventListener("alert", (event) => this.#heard(() => this.#tell.alert?.(JSON.parse(event.data))));
     source.addEventListener("heartbeat", () => this.#heard(() => {}));
     source.addEventListener("open", () => this.#heard(() => {}));
     source.addEventListener("error", () => this.#failed(source));

@@ -1,30 +1,36 @@
 // A machine's page: what the gateway wrote into it, kept true while it is open.
 
 import { Live } from "/web/phone/live.js";
+import { TellMe } from "/web/phone/tell-me.js";
 import { SIGNS, WORDS, WHY, ageOf } from "/web/phone/words.js";
 
 const AGES = 15_000; // ms between two renewals of the age
 const found = (id) => document.getElementById(id);
 const row = document.querySelector("[data-status]");
 const id = found("machine").dataset.machine;
+const MOST_OTHERS = 6; // free ones of the same kind: a screen of a phone
 let machine = null;
+let all = new Map(); // id → machine
 let ahead = 0; // seconds that the gateway's clock is ahead of ours
 let agesAreKnown = false;
 let heardAt = null; // when anything was heard last, by our clock
 
+const tellMe = new TellMe(id, () => live.open()); // a new member's stream is another one
 const live = new Live({
   snapshot(message) {
     ahead = message.asOf - Date.now() / 1000;
     agesAreKnown = message.clock !== "unsynchronised";
-    machine = message.machines.find((one) => one.machineId === id) ?? null;
+    all = new Map(message.machines.map((one) => [one.machineId, one]));
+    machine = all.get(id) ?? null;
     if (machine) show();
     else say("This machine is no longer here.");
   },
   update(message) {
-    if (message.machineId !== id || !machine) return;
-    machine = { ...machine, ...message };
-    show();
+    all.set(message.machineId, { ...all.get(message.machineId), ...message });
+    machine = all.get(id) ?? null;
+    if (machine) show();
   },
+  alert: (message) => tellMe.rung(message),
   up() {
     heardAt = new Date();
     document.body.classList.remove("old");
@@ -44,7 +50,36 @@ function show() {
   row.querySelector(".sign").textContent = SIGNS[machine.status] ?? "?";
   put("word", WORDS[machine.status] ?? machine.status);
   const why = machine.status === "unknown" ? WHY[machine.cause] : undefined;
+  tellMe.show(machine.status);
+  showOthers();
   put("rest", why ?? (agesAreKnown ? ageOf(Date.now() / 1000 + ahead - machine.lastChange) : ""));
+}
+
+/** What else is free of its kind, where it is not. */
+function showOthers() {
+  const free = [...all.values()].filter((one) => one.category === machine.category && one.status === "free");
+  const wanted = machine.status === "free" ? [] : free.slice(0, MOST_OTHERS);
+  const names = wanted.map((one) => one.machineId).join();
+  if (found("others").dataset.names === names) return;
+  found("others").dataset.names = names;
+  const list = element("ul", {}, ...wanted.map(other));
+  list.setAttribute("role", "list");
+  const title = element("h2", { textContent: "Free of the same kind" });
+  found("others").replaceChildren(...(wanted.length ? [element("section", {}, title, list)] : []));
+}
+
+function other({ machineId, name }) {
+  const sign = element("span", { className: "sign", textContent: SIGNS.free, ariaHidden: "true" });
+  const link = element("a", { className: "name", dir: "auto", href: `/m/${machineId}`, textContent: name });
+  const row = element("li", {}, sign, link, element("span", { className: "state", textContent: WORDS.free }));
+  row.dataset.status = "free";
+  return row;
+}
+
+function element(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
 }
 
 /** A screen reader hears of what has changed, and of nothing else. */
