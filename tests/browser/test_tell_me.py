@@ -12,6 +12,7 @@ from playwright.async_api import Page, async_playwright, expect
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 from config.sections import Alerts
 from gateway.core.events import Status
+from gateway.core.forecast import Prediction
 from tests.browser.test_page import ARTEFACTS, CHROMIUM, FLAGS, PHONE
 from tests.integration.served import Served, serving
 
@@ -99,3 +100,19 @@ async def test_what_else_is_free_is_kept_true(page: Page, gym: Served) -> None:
     await expect(other).to_be_visible()
     gym.publish("leg-press-02", Status.OCCUPIED)
     await expect(other).to_be_hidden()
+
+
+async def test_the_chance_is_told_in_words_and_numbers_while_it_is_in_use(
+    page: Page, gym: Served
+) -> None:
+    gym.model.foretold["leg-press-01"] = Prediction(1800.0, 0.62, None, None, "learned")
+    await page.reload()
+    await expect(page.locator("#chance")).to_have_text("Free in half an hour: likely (62 %)")
+    gym.publish("leg-press-01")
+    await expect(page.locator("#chance")).to_be_hidden()
+
+
+async def test_how_it_usually_is_today_is_drawn_with_its_quiet_hours(page: Page) -> None:
+    await expect(page.locator(".strip rect")).to_have_count(96)
+    await expect(page.locator(".strip rect.now")).to_have_count(1)
+    await expect(page.locator(".quietest")).to_have_text("Quietest around 14:15")

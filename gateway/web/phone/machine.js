@@ -2,14 +2,17 @@
 
 import { Live } from "/web/phone/live.js";
 import { TellMe } from "/web/phone/tell-me.js";
+import { inWords, look, strip } from "/web/phone/usual.js";
 import { SIGNS, WORDS, WHY, ageOf } from "/web/phone/words.js";
 
 const AGES = 15_000; // ms between two renewals of the age
 const found = (id) => document.getElementById(id);
 const row = document.querySelector("[data-status]");
 const id = found("machine").dataset.machine;
+const LOOKS = 60_000; // ms between two questions what is foretold
 const MOST_OTHERS = 6; // free ones of the same kind: a screen of a phone
 let machine = null;
+let lookedFor = null; // the status and since when, as of which the chance was asked
 let all = new Map(); // id → machine
 let ahead = 0; // seconds that the gateway's clock is ahead of ours
 let agesAreKnown = false;
@@ -44,6 +47,7 @@ const live = new Live({
 });
 live.open();
 setInterval(() => machine && show(), AGES);
+setInterval(foresee, LOOKS);
 
 function show() {
   row.dataset.status = machine.status;
@@ -52,7 +56,25 @@ function show() {
   const why = machine.status === "unknown" ? WHY[machine.cause] : undefined;
   tellMe.show(machine.status);
   showOthers();
+  const asked = `${machine.status} ${machine.lastChange}`;
+  if (asked !== lookedFor) foresee(asked);
   put("rest", why ?? (agesAreKnown ? ageOf(Date.now() / 1000 + ahead - machine.lastChange) : ""));
+}
+
+/** The chance is that of this moment: what was foretold before a change is taken away at once. */
+async function foresee(asked = lookedFor) {
+  if (!machine || document.hidden) return;
+  if (asked !== lookedFor) found("chance").hidden = true;
+  lookedFor = asked;
+  const told = await look(id).catch(() => null);
+  if (asked !== lookedFor) return;
+  const useful = told?.chance != null && machine.status !== "free" && machine.status !== "out_of_service";
+  if (useful) put("chance", inWords(told.chance));
+  found("chance").hidden = !useful;
+  found("usual").hidden = !told?.today;
+  if (!told?.today) return;
+  document.querySelector(".strip").replaceChildren(strip(told.today, told.now));
+  document.querySelector(".quietest").textContent = told.quietest.length ? `Quietest around ${told.quietest.join(", ")}` : "";
 }
 
 /** What else is free of its kind, where it is not. */

@@ -1,0 +1,56 @@
+// How likely it is free soon, and how it usually is today: words, a number, a strip of quarter hours.
+
+const SVG = "http://www.w3.org/2000/svg";
+const SLOTS = 96, HEIGHT = 28; // quarter hours of a day; units of the strip
+const LIKELY = [[0.75, "very likely"], [0.5, "likely"], [0.25, "perhaps"], [0, "unlikely"]];
+const WEEK = 7;
+
+/** `{ chance, today, quietest, now }` of a machine; null where nothing is known yet. */
+export async function look(machineId) {
+  const reply = await fetch(`/machines/${machineId}/history?hours=1`);
+  if (!reply.ok) return null;
+  const { patterns, prediction, timezone } = await reply.json();
+  const chance = prediction?.probabilityFree ?? null;
+  const today = patterns.weekday[weekday(timezone)];
+  return { chance, today: today.some((one) => one !== null) ? today : null, quietest: patterns.quietest, now: slotIn(timezone) };
+}
+
+/** `Free in half an hour: likely (62 %)`. */
+export function inWords(chance) {
+  const [, word] = LIKELY.find(([least]) => chance >= least);
+  return `Free in half an hour: ${word} (${Math.round(chance * 100)} %)`;
+}
+
+/** A bar for each quarter hour: the higher, the more it is used; a gap where nothing is known. */
+export function strip(today, now) {
+  const image = make("svg", { viewBox: `0 0 ${SLOTS} ${HEIGHT}`, role: "img", preserveAspectRatio: "none" });
+  image.append(Object.assign(make("title", {}), { textContent: "How much it is usually used today, from midnight to midnight" }));
+  today.forEach((ratio, slot) => {
+    if (ratio === null) return;
+    const high = Math.max(1, ratio * HEIGHT);
+    image.append(make("rect", { x: slot, y: HEIGHT - high, width: 0.9, height: high, class: slot === now ? "now" : "" }));
+  });
+  return image;
+}
+
+/** The quarter hour that it is there, 0 to 95. */
+function slotIn(timezone) {
+  const [hour, minute] = clockIn(timezone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).split(":").map(Number);
+  return hour * 4 + Math.floor(minute / 15);
+}
+
+/** Monday 0. */
+function weekday(timezone) {
+  const names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+  return names.indexOf(clockIn(timezone, { weekday: "short" })) % WEEK;
+}
+
+function clockIn(timeZone, parts) {
+  return new Date().toLocaleString("en-GB", { timeZone, ...parts });
+}
+
+function make(tag, attributes) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
