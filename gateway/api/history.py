@@ -73,9 +73,18 @@ class HistoryRoutes:
         with looking_up("branch", gym):
             now = self._model.branch(gym).as_of
         start, end, form = span(Query(request, ("hours", "from", "to", "format")), now)
-        key = (gym, machine, start, end, form)
-        body = self._ready.get(key) or self._ready.put(key, await self._read(*key))
+        asked = (gym, machine, start, end, form)
+        key = (*asked, self._since(gym, machine))  # what was foretold before a change is not so now
+        body = self._ready.get(key) or self._ready.put(key, await self._read(*asked))
         return reply(request, body)
+
+    def _since(self, gym: str, machine: str) -> tuple[str, float] | None:
+        """How it stands, since when; None: it is removed, and its past is final."""
+        try:
+            view = self._model.machine(gym, machine)
+        except KeyError:
+            return None
+        return view.status.value, view.last_change
 
     async def _read(self, gym: str, machine: str, start: float, end: float, form: str) -> Body:
         with looking_up("machine", machine):

@@ -167,3 +167,25 @@ async def test_without_a_script_the_same_address_lists_what_is_free(gym: Served)
         await expect(plain.locator("#word")).to_have_text("Free")
         await plain.screenshot(path=ARTEFACTS / "plain-machine.png")
         await browser.close()
+
+
+async def test_a_machine_is_found_by_a_piece_of_its_name_or_category(page: Page) -> None:
+    await page.get_by_role("searchbox").fill("PRESS")
+    await expect(page.locator("li:visible")).to_have_count(3)
+    await page.get_by_role("searchbox").fill("cardi")
+    await expect(page.locator("li:visible")).to_have_count(6)
+    await page.get_by_role("searchbox").fill("xyz")
+    await expect(page.locator("#nothing")).to_be_visible()
+
+
+async def test_favourites_stand_first_and_are_kept_on_the_phone(page: Page, gym: Served) -> None:
+    await page.get_by_role("button", name="Favourite: Bench 01").click()
+    mine = page.get_by_role("region", name="Favourites")
+    await expect(mine.get_by_role("listitem")).to_have_count(1)
+    await page.reload()
+    await expect(mine).to_contain_text("Bench 01")
+    gym.publish("bench-01", Status.OCCUPIED)
+    await expect(mine).to_contain_text("In use")
+    await mine.get_by_role("button").click()
+    await expect(mine).to_be_hidden()
+    await expect(page.get_by_role("region", name="Chest")).to_contain_text("Bench 01")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.core.events import Status
+from gateway.core.forecast import Prediction
 from tests.integration.memory_model import GYM, NOW
 from tests.integration.served import Served, serving
 
@@ -184,3 +185,13 @@ async def test_a_machine_has_a_code_that_leads_to_its_page(api: Served) -> None:
     again = await api.get("/machines/leg-press-01/qr.svg", If_None_Match=reply.headers["ETag"])
     assert again.status == 304
     assert (await api.get("/machines/nowhere/qr.svg")).status == 404
+
+
+async def test_a_prediction_in_the_history_is_of_the_status_now(api: Served) -> None:
+    api.publish("leg-press-01", Status.OCCUPIED)
+    api.model.foretold["leg-press-01"] = Prediction(1800.0, 0.25, None, None, "learned")
+    path = "/machines/leg-press-01/history"
+    assert (await api.json(path))["prediction"]["probabilityFree"] == 0.25
+    api.model.foretold["leg-press-01"] = Prediction(1800.0, 0.9, None, None, "learned")
+    api.publish("leg-press-01")
+    assert (await api.json(path))["prediction"]["probabilityFree"] == 0.9

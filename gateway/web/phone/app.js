@@ -1,6 +1,7 @@
 // The page of a member: every machine by category, as it stands now.
 
 import { Live } from "/web/phone/live.js";
+import { likes, toggle } from "/web/phone/favourites.js";
 import { SIGNS, WORDS, WHY, ageOf } from "/web/phone/words.js";
 
 const ANNOUNCE = 15_000; // ms between two announcements to screen readers
@@ -10,7 +11,7 @@ const machines = new Map(); // id → { machine, row, sign, word, rest }
 const categories = new Map(); // id → { heading, label, count, badge, list }
 const names = new Map(); // category id → its name
 const page = Object.fromEntries(
-  ["branch", "summary", "categories", "notice", "machines", "announcement"].map((id) => [id, document.getElementById(id)]),
+  ["branch", "summary", "categories", "search", "nothing", "notice", "machines", "announcement", "favourites"].map((id) => [id, document.getElementById(id)]),
 );
 let ahead = 0; // seconds that the gateway's clock is ahead of ours
 let agesAreKnown = false;
@@ -47,6 +48,7 @@ const live = new Live({
   },
 });
 
+page.search.addEventListener("input", find);
 nameThings();
 live.open();
 setInterval(() => machines.forEach(age), AGES);
@@ -76,6 +78,8 @@ function build(list) {
     const category = categories.get(machine.category) ?? addCategory(machine.category);
     addMachine(machine, category);
   }
+  arrange();
+  find();
 }
 
 function addCategory(id) {
@@ -106,8 +110,50 @@ function addMachine(machine, category) {
     element("span", { className: "state" }, entry.word, entry.rest),
   );
   entry.row.dataset.machine = machine.machineId;
-  category.list.append(entry.row);
+  entry.star = element("button", { type: "button", className: "star", onclick: () => like(machine.machineId) });
+  entry.star.setAttribute("aria-label", `Favourite: ${machine.name}`);
+  entry.row.append(entry.star);
+  entry.home = category.list;
   machines.set(machine.machineId, entry);
+}
+
+function like(machineId) {
+  toggle(machineId);
+  arrange();
+  machines.get(machineId).star.focus(); // it has moved
+}
+
+/** Favourites first, everything else by category; each in the order of the branch. */
+function arrange() {
+  const lists = new Map([[page.favourites.querySelector("ul"), []], ...[...categories.values()].map(({ list }) => [list, []])]);
+  for (const [id, entry] of machines) {
+    const liked = likes(id);
+    entry.star.setAttribute("aria-pressed", liked);
+    entry.star.textContent = liked ? "★" : "☆";
+    lists.get(liked ? page.favourites.querySelector("ul") : entry.home).push(entry.row);
+  }
+  for (const [list, rows] of lists) list.replaceChildren(...rows);
+  hideEmpty();
+}
+
+/** Shows what is looked for: by a piece of its name or of its category's. */
+function find() {
+  const wanted = plain(page.search.value);
+  for (const { row, machine } of machines.values()) {
+    row.hidden = !plain(`${machine.name} ${names.get(machine.category) ?? machine.category}`).includes(wanted);
+  }
+  hideEmpty();
+}
+
+function hideEmpty() {
+  const sections = [page.favourites, ...[...categories.values()].map(({ list }) => list.closest("section"))];
+  for (const section of sections) section.hidden = !section.querySelector("li:not([hidden])");
+  page.nothing.hidden = machines.size === 0 || sections.some((section) => !section.hidden);
+}
+
+/** Without capitals and accents: nobody types them on a phone. */
+function plain(text) {
+  return text.trim().normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
 function show(machine) {
