@@ -10,7 +10,7 @@ pytest.importorskip("playwright", reason="playwright is not installed: pip insta
 from playwright.async_api import Page, async_playwright, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
-from config.sections import Alerts
+from config.sections import Alerts, Notify
 from gateway.core.events import Status
 from gateway.core.forecast import Prediction
 from tests.browser.test_page import ARTEFACTS, CHROMIUM, FLAGS, PHONE
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 async def gym() -> AsyncIterator[Served]:
-    async with serving(rules=RULES) as served:
+    async with serving(rules=RULES, notify=Notify(ntfy="https://ntfy.example.org")) as served:
         served.publish("leg-press-01", Status.OCCUPIED)
         yield served
 
@@ -117,3 +117,20 @@ async def test_how_it_usually_is_today_is_drawn_with_its_quiet_hours(page: Page)
     await expect(page.locator(".strip rect")).to_have_count(96)
     await expect(page.locator(".strip rect.now")).to_have_count(1)
     await expect(page.locator(".quietest")).to_have_text("Quietest around 14:15")
+
+
+async def test_a_locked_phone_is_rung_by_a_topic_of_its_own(page: Page, gym: Served) -> None:
+    locked = page.get_by_role("button", name="Ring my phone when it is locked, too")
+    await expect(locked).to_be_hidden()
+    await page.get_by_role("button", name="Tell me when it is free").click()
+    await locked.click()
+    link = page.get_by_role("link", name="Open the ntfy app")
+    await expect(link).to_be_visible()
+    topic = api_topic(gym)
+    await expect(link).to_have_attribute("href", f"ntfy://ntfy.example.org/{topic}")
+
+
+def api_topic(gym: Served) -> str:
+    """That of the one member."""
+    ((address,),) = gym.ledger.execute("SELECT address FROM targets").fetchall()
+    return str(address)

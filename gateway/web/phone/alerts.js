@@ -37,6 +37,14 @@ export async function subscribe(machineId, joined) {
 export const cancel = (alertId) => call("DELETE", `/alerts/${alertId}`);
 export const seen = (alertId) => call("POST", `/alerts/${alertId}/seen`);
 
+/** Whether this branch rings phones whose page is closed by ntfy, which needs no secure context. */
+export async function hasNtfy() {
+  return (await call("GET", "/push/key")).ntfy !== null;
+}
+
+/** The member's own topic: `{ url, link }`; the link opens the app, which subscribes. */
+export const ntfy = () => call("POST", "/push-subscriptions", { channel: "ntfy" });
+
 async function join(joined) {
   await call("POST", "/members");
   remember();

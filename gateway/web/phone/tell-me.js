@@ -1,23 +1,36 @@
 // "Tell me when it is free": the button of a machine's page, and what becomes of it.
 
-import { cancel, mine, seen, subscribe } from "/web/phone/alerts.js";
+import { cancel, hasNtfy, mine, ntfy, seen, subscribe } from "/web/phone/alerts.js";
 import { hush, ring, unlock } from "/web/phone/ring.js";
 
 const panel = document.getElementById("tell-me");
 const text = panel.querySelector("p");
 const button = panel.querySelector("button");
+const locked = document.getElementById("locked");
 let act = () => {};
 
-button.addEventListener("click", async () => {
-  button.disabled = true;
+button.addEventListener("click", () => doing(button, () => act()));
+locked.querySelector("button").addEventListener("click", (event) => doing(event.target, showTopic));
+
+/** One at a time; what went wrong is told where the button is. */
+async function doing(pressed, work) {
+  pressed.disabled = true;
   try {
-    await act();
+    await work();
   } catch (error) {
     text.textContent = error.message || "The gym cannot be reached; try again.";
   } finally {
-    button.disabled = false;
+    pressed.disabled = false;
   }
-});
+}
+
+/** One tap more: the app's own link, and the topic's page for who has no app yet. */
+async function showTopic() {
+  const { url, link } = await ntfy();
+  const app = Object.assign(document.createElement("a"), { href: link, textContent: "Open the ntfy app" });
+  const page = Object.assign(document.createElement("a"), { href: url, textContent: "get it, or subscribe in the browser", rel: "noreferrer" });
+  locked.replaceChildren(app, " · ", page);
+}
 
 export class TellMe {
   #machineId;
@@ -51,11 +64,17 @@ export class TellMe {
 
   #draw() {
     panel.hidden = false;
+    if (!this.#alert) locked.hidden = true;
     if (this.#rung) this.#offer(`${this.#rung.name} is free: go!`, "I have seen it", () => this.#confirm());
-    else if (this.#alert) this.#offer(waiting(this.#alert), "Do not tell me", () => this.#cancel());
+    else if (this.#alert) this.#wait();
     else if (this.#status === "occupied" || this.#status === "unknown") {
       this.#offer("", "Tell me when it is free", () => this.#subscribe());
     } else panel.hidden = true;
+  }
+
+  async #wait() {
+    this.#offer(waiting(this.#alert), "Do not tell me", () => this.#cancel());
+    locked.hidden = !(await hasNtfy().catch(() => false)) || !this.#alert;
   }
 
   #offer(words, label, next) {
