@@ -117,6 +117,8 @@ async def test_how_it_usually_is_today_is_drawn_with_its_quiet_hours(page: Page)
     await expect(page.locator(".strip rect")).to_have_count(96)
     await expect(page.locator(".strip rect.now")).to_have_count(1)
     await expect(page.locator(".quietest")).to_have_text("Quietest around 14:15")
+    await page.get_by_text("The whole week").click()
+    await expect(page.locator(".week rect")).to_have_count(7 * 24)
 
 
 async def test_a_locked_phone_is_rung_by_a_topic_of_its_own(page: Page, gym: Served) -> None:

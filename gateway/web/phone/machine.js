@@ -2,7 +2,7 @@
 
 import { Live } from "/web/phone/live.js";
 import { TellMe } from "/web/phone/tell-me.js";
-import { inWords, look, strip } from "/web/phone/usual.js";
+import { inWords, look, strip, week } from "/web/phone/usual.js";
 import { SIGNS, WORDS, WHY, ageOf } from "/web/phone/words.js";
 
 const AGES = 15_000; // ms between two renewals of the age
@@ -74,6 +74,7 @@ async function foresee(asked = lookedFor) {
   found("usual").hidden = !told?.today;
   if (!told?.today) return;
   document.querySelector(".strip").replaceChildren(strip(told.today, told.now));
+  document.querySelector(".week").replaceChildren(week(told.days));
   document.querySelector(".quietest").textContent = told.quietest.length ? `Quietest around ${told.quietest.join(", ")}` : "";
 }
 

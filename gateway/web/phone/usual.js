@@ -2,17 +2,18 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const SLOTS = 96, HEIGHT = 28; // quarter hours of a day; units of the strip
+const HOURS = 24, NAMES_WIDE = 2.4; // of the week: columns; room for the names of days, in columns
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const LIKELY = [[0.75, "very likely"], [0.5, "likely"], [0.25, "perhaps"], [0, "unlikely"]];
-const WEEK = 7;
 
-/** `{ chance, today, quietest, now }` of a machine; null where nothing is known yet. */
+/** `{ chance, today, quietest, now, days }` of a machine; null where nothing is known yet. */
 export async function look(machineId) {
   const reply = await fetch(`/machines/${machineId}/history?hours=1`);
   if (!reply.ok) return null;
   const { patterns, prediction, timezone } = await reply.json();
   const chance = prediction?.probabilityFree ?? null;
   const today = patterns.weekday[weekday(timezone)];
-  return { chance, today: today.some((one) => one !== null) ? today : null, quietest: patterns.quietest, now: slotIn(timezone) };
+  return { chance, today: today.some((one) => one !== null) ? today : null, quietest: patterns.quietest, now: slotIn(timezone), days: patterns.weekday };
 }
 
 /** `Free in half an hour: likely (62 %)`. */
@@ -33,6 +34,30 @@ export function strip(today, now) {
   return image;
 }
 
+/** Weekday by hour: the darker, the more it is used; a gap where nothing is known. */
+export function week(days) {
+  const image = make("svg", { viewBox: `0 0 ${HOURS + NAMES_WIDE} ${days.length}`, role: "img" });
+  image.append(Object.assign(make("title", {}), { textContent: "How much it is usually used, by weekday and hour" }));
+  days.forEach((day, row) => {
+    const name = make("text", { x: 0, y: row + 0.75 });
+    name.textContent = DAYS[row];
+    image.append(name);
+    for (let hour = 0; hour < HOURS; hour++) {
+      const ratio = mean(day.slice(hour * 4, hour * 4 + 4));
+      if (ratio === null) continue;
+      const cell = make("rect", { x: NAMES_WIDE + hour, y: row, width: 0.94, height: 0.9, "fill-opacity": (0.06 + 0.94 * ratio).toFixed(2) });
+      cell.append(Object.assign(make("title", {}), { textContent: `${DAYS[row]} ${hour}:00 · ${Math.round(ratio * 100)} %` }));
+      image.append(cell);
+    }
+  });
+  return image;
+}
+
+function mean(ratios) {
+  const known = ratios.filter((one) => one !== null);
+  return known.length ? known.reduce((sum, one) => sum + one, 0) / known.length : null;
+}
+
 /** The quarter hour that it is there, 0 to 95. */
 function slotIn(timezone) {
   const [hour, minute] = clockIn(timezone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).split(":").map(Number);
@@ -41,8 +66,7 @@ function slotIn(timezone) {
 
 /** Monday 0. */
 function weekday(timezone) {
-  const names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-  return names.indexOf(clockIn(timezone, { weekday: "short" })) % WEEK;
+  return DAYS.indexOf(clockIn(timezone, { weekday: "short" }));
 }
 
 function clockIn(timeZone, parts) {
