@@ -1,6 +1,6 @@
 """Which sensor answers when somebody waves at a machine: each is held against its own rest."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 Word = bool | None
@@ -34,12 +34,15 @@ class _Rest:
 class Identifying:
     """Words at rest first, then words while somebody waves."""
 
-    def __init__(self) -> None:
+    def __init__(self, calibrated: Collection[str] = ()) -> None:
+        """Of `calibrated` ones the levels count alone, as for the gateway: not their own word."""
+        self._calibrated = frozenset(calibrated)
         self._rest: dict[str, _Rest] = {}
         self._answers: dict[str, Answer] = {}
 
     def rest(self, sensor: str, active: Word, levels: Mapping[str, float]) -> None:
         """It says this while nobody moves."""
+        active = None if sensor in self._calibrated else active
         known = self._rest.setdefault(sensor, _Rest())
         known.active = bool(known.active) or active if active is not None else known.active
         for name, value in levels.items():
@@ -48,6 +51,7 @@ class Identifying:
 
     def hear(self, sensor: str, active: Word, levels: Mapping[str, float]) -> None:
         """It says this while somebody waves."""
+        active = None if sensor in self._calibrated else active
         known = self._rest.get(sensor, _Rest())
         found = self._answers.get(sensor)
         for answer in (_word(sensor, known, active), *_levels(sensor, known, levels)):

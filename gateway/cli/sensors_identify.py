@@ -40,7 +40,7 @@ def identify(path: Path, rest: float, seconds: float, *, as_json: bool) -> None:
     """
     rows = ask_or_exit(path, "/admin/sensors")["sensors"]
     machines = {row["sensorId"]: row["machineId"] for row in rows}
-    heard = Identifying()
+    heard = Identifying([row["sensorId"] for row in rows if row["calibrationVersion"] is not None])
     for row in rows:
         if row["lastHeard"] is not None:
             heard.rest(row["sensorId"], row["active"], row["levels"])

@@ -58,3 +58,12 @@ def test_a_level_that_was_zero_and_constant_is_no_division_by_zero() -> None:
     assert heard.answers() == []
     heard.hear("plug", None, {"power": 0.4})
     assert heard.answers()[0].sensor == "plug"
+
+
+def test_of_a_calibrated_sensor_the_levels_count_and_not_its_own_word() -> None:
+    heard = Identifying(["radar"])
+    heard.rest("radar", False, {"move_g0": 5.0})
+    heard.hear("radar", True, {"move_g0": 5.0})  # its factory thresholds alarm by themselves
+    assert heard.answers() == []
+    heard.hear("radar", True, {"move_g0": 60.0})
+    assert [one.says for one in heard.answers()] == ["move_g0 5 → 60"]
