@@ -1,5 +1,6 @@
 """`gateway sensors discover`, the part that listens to serial ports."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def _recognised(port: str, seconds: float) -> Iterator[Heard]:
     best: Heard | None = None
     silent = True
     for speed in speeds():
-        data = heard_on(port, speed, seconds)
+        data = asyncio.run(heard_on(port, speed, seconds))
         silent = silent and not data
         found = fit(data, speed)
         if found is not None and (best is None or found.samples > best.fit.samples):

@@ -1,5 +1,6 @@
 """Serial ports of this machine, and what is heard on one: for who looks for sensors."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,10 +9,12 @@ from pathlib import Path
 from serial.tools import list_ports
 
 from config.sections import Serial
+from gateway.bridge import in_thread
 from gateway.ports import holders
 from gateway.ports.serial_port import FAULTS, explain, open_line
 
 BY_ID = Path("/dev/serial/by-id")  # names that stay when plugs change places
+HANGS_AFTER = 5.0  # seconds beyond those that we listen
 MOST_BYTES = 64 * 1024  # of one port and speed: five seconds at the fastest
 
 
@@ -43,8 +46,19 @@ def _links() -> Iterator[Path]:
     return BY_ID.iterdir() if BY_ID.is_dir() else iter(())
 
 
-def heard_on(port: str, speed: int, seconds: float) -> bytes:
-    """What it says within that time; nothing is written to it. Raises CannotHearError."""
+async def heard_on(port: str, speed: int, seconds: float) -> bytes:
+    """What it says within that time; nothing is written to it. Raises CannotHearError.
+
+    A driver that hangs in opening or closing it holds up nobody.
+    """
+    try:
+        async with asyncio.timeout(seconds + HANGS_AFTER):
+            return await in_thread(lambda: _heard(port, speed, seconds))
+    except TimeoutError:
+        raise CannotHearError(f"{port} hangs: pull its plug, and push it in again") from None
+
+
+def _heard(port: str, speed: int, seconds: float) -> bytes:
     section = Serial(id="discover", port=port, driver="lines", baud=speed)
     end, data = time.monotonic() + seconds, bytearray()
     try:

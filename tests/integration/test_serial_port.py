@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ import serial.rfc2217
 
 from config.sections import Serial
 from gateway.inbox import Delivery, Inbox, Item, PortBack, PortLost
+from gateway.ports import eavesdrop_serial
 from gateway.ports.backoff import Backoff
 from gateway.ports.serial_port import SerialPort
 from sensors import catalog
@@ -239,3 +241,10 @@ def serve_rfc2217(server: socket.socket, far: serial.Serial, words: list[bytes])
                     return
                 words.append(b"".join(manager.filter(data)))
             client.sendall(b"".join(manager.escape(far.read(100))))
+
+
+async def test_a_port_that_hangs_in_opening_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eavesdrop_serial, "HANGS_AFTER", 0.1)
+    monkeypatch.setattr(eavesdrop_serial, "open_line", lambda _section: time.sleep(1))
+    with pytest.raises(eavesdrop_serial.CannotHearError, match="hangs"):
+        await eavesdrop_serial.heard_on("/dev/ttyHANGS", 9600, 0.1)
