@@ -37,6 +37,10 @@ class Preview(Protocol):
         """How many were looked at."""
 
     @property
+    def coverage(self) -> float:
+        """Share of a day for which there is an answer."""
+
+    @property
     def compared(self) -> Compared:
         """What both calibrations say."""
 
@@ -68,6 +72,8 @@ class PreviewRow(Wire, frozen=True):
     until: float | None
     points: int
     step: float
+    coverage: float
+    """Share of the last 24 hours for which these thresholds have an answer, 0 to 1."""
     now: OutlineRow
     then: OutlineRow
     differences: Sequence[DifferenceRow]
@@ -115,6 +121,7 @@ class PreviewRoutes:
             until=self._wall(found.until),
             points=found.points,
             step=found.step,
+            coverage=round(found.coverage, 4),
             now=_outline(compared.now),
             then=_outline(compared.then),
             differences=[

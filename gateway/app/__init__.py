@@ -219,7 +219,7 @@ class Gateway:
             self._calibrations,
             partial(report.newer_samples, self._samples, self._clock),
             self._recordings,
-            Previews(sensors.hearings, self._trails).of,
+            Previews(sensors.hearings, self._trails, clock.monotonic).of,
             self.reloading.reload,
         )
         self._server = Server(backing)

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from gateway.cli.calibration import described, read_calibration
+from gateway.cli.foreseen import foreseen
 from gateway.cli.local import ask_or_exit
 from gateway.cli.options import CONFIG, JSON_OBJECT
 from gateway.cli.phases import longest_pause, on_rest, phase
@@ -143,30 +144,13 @@ def _offer(
     body = msgspec.to_builtins(found)
     where = f"/sensors/{quote(sensor)}/calibration/preview"
     preview = ask_or_exit(path, where, "POST", body)
-    if not as_json:
-        click.echo(foreseen(preview))
+    for line in () if as_json else foreseen(preview):
+        click.echo(line)
     if not yes and not click.confirm(f"Save this for {sensor}?", default=True):
         click.echo("Nothing was changed.", err=True)
         sys.exit(1)
     saved = dict(_save(path, sensor, found, why, based_on, statistics))
     _say_saved(saved | {"preview": preview}, as_json=as_json)
-
-
-def foreseen(preview: Row) -> str:
-    """What the remembered time would have been, in a line."""
-    if preview["since"] is None:
-        return "What it would have changed is not known: no levels are remembered yet."
-    now, then = preview["now"], preview["then"]
-    minutes = (preview["until"] - preview["since"]) / 60
-    span = f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h"  # noqa: PLR2004
-    return (
-        f"The last {span}: in use {_minutes(now)} min in {now['sessions']} sessions as it"
-        f" is, {_minutes(then)} min in {then['sessions']} under this."
-    )
-
-
-def _minutes(outline: Row) -> str:
-    return f"{outline['occupiedSeconds'] / 60:.0f}"
 
 
 def _copied(path: Path, model: str) -> Calibration:

@@ -47,22 +47,35 @@ class Compared:
 
 
 def compare(
-    points: Sequence[Point], rule: Rule, now: Calibration | None, then: Calibration | None
+    points: Sequence[Point],
+    rule: Rule,
+    now: Calibration | None,
+    then: Calibration | None,
+    span: tuple[float, float] | None = None,
 ) -> Compared:
-    """`points` in time order; None judges by the sensor's own word."""
-    spaced = replace(rule, repeats_every=_period(points) if rule.repeats_every else None)
-    one, other = _outline(points, spaced, now), _outline(points, spaced, then)
+    """`points` in time order; None judges by the sensor's own word.
+
+    `span` is the time that is told of, where that is not from the first point to the last.
+    """
+    begin, end = span or ((points[0].at, points[-1].at) if points else (0.0, 0.0))
+    spaced = _spaced(rule, points)
+    one, other = (_outline(points, spaced, known, begin, end) for known in (now, then))
     found = list(_differences(one.changes, other.changes))
     return Compared(one, other, tuple(found[:MOST]), max(0, len(found) - MOST))
 
 
-def _period(points: Sequence[Point]) -> float:
-    """Thinned samples come less often than the sensor speaks."""
+def _spaced(rule: Rule, points: Sequence[Point]) -> Rule:
+    """Thinned samples come less often than the sensor speaks: three in a row may be missing."""
+    if rule.repeats_every is None:
+        return rule
     gaps = sorted(b.at - a.at for a, b in pairwise(points))
-    return max(gaps[len(gaps) // 2], 0.1) if gaps else 1.0
+    period = max(gaps[len(gaps) // 2], 0.1) if gaps else 1.0
+    return replace(rule, repeats_every=period, stale_after=max(rule.stale_after, 3 * period))
 
 
-def _outline(points: Sequence[Point], rule: Rule, calibration: Calibration | None) -> Outline:
+def _outline(
+    points: Sequence[Point], rule: Rule, calibration: Calibration | None, begin: float, end: float
+) -> Outline:
     outline = Outline()
     if not points:
         return outline
@@ -76,21 +89,22 @@ def _outline(points: Sequence[Point], rule: Rule, calibration: Calibration | Non
         changes += machine.tick(point.at)
         if active is not None:
             changes += machine.hear(SENSOR, Word(active, point.at), point.at)
-    _measure(outline, changes, points[-1].at)
+    _measure(outline, changes + machine.tick(end), begin, end)
     return outline
 
 
-def _measure(outline: Outline, changes: Iterable[Change], end: float) -> None:
-    status, since = Status.UNKNOWN, 0.0
-    moments = [(change.at, change.status) for change in changes]
+def _measure(outline: Outline, changes: Iterable[Change], begin: float, end: float) -> None:
+    status, since = Status.UNKNOWN, begin
+    moments = [(max(begin, change.at), change.status) for change in changes]
     for at, following in [*moments, (end, None)]:
+        if following is status:
+            continue
         outline.observed += (at - since) if status.observed else 0.0
         outline.occupied += (at - since) if status is Status.OCCUPIED else 0.0
-        if following is None or following is status:
-            continue
-        outline.sessions += following is Status.OCCUPIED
-        outline.changes.append((at, following))
-        status, since = following, at
+        outline.sessions += status is Status.OCCUPIED and at > since
+        if following is not None:
+            outline.changes.append((at, following))
+            status, since = following, at
 
 
 def _differences(

@@ -3,19 +3,21 @@
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import compress, cycle
+from math import isnan, nan
 
 DAY = 86_400.0  # seconds
 EACH = 10.0  # seconds between two points at the least: people stay for minutes
-MOST_BYTES = 4 * 2**20  # of all sensors: a day of 100 plugs in full, of 60 radars each 2 minutes
-MOST_LEVELS = 32  # of one sensor: a radar's gates and what it sums up
+MOST_BYTES = (
+    8 * 2**20
+)  # of all: 50 plugs each 10 s, 20 radars with their gates each 40 s, 60 each 80 s
+MOST_LEVELS = 32  # of one sensor: a radar's gates and what it sums up are 25
 WORDS = {None: -1, False: 0, True: 1}
 SAID = {value: word for word, value in WORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a sensor said at one moment (monotonic seconds)."""
+    """What a sensor said by one moment (monotonic seconds): of each level the newest value."""
 
     at: float
     active: bool | None
@@ -23,37 +25,104 @@ class Point:
 
 
 @dataclass(slots=True)
-class _Line:
-    """One sensor's points; when it is full every other one goes, and the step doubles."""
+class Trail:
+    """One sensor's points, oldest first, and what it has said since the newest of them.
 
-    names: tuple[str, ...]
+    A word before a silence is always one: what speaks on change means it until it speaks again.
+    """
+
     step: float = EACH
-    next_at: float = float("-inf")
+    """Seconds between two points, at the least."""
+    names: tuple[str, ...] = ()
     times: "array[float]" = field(default_factory=lambda: array("d"))
     words: "array[int]" = field(default_factory=lambda: array("b"))
     values: "array[float]" = field(default_factory=lambda: array("f"))
+    heard_at: float = float("-inf")
+    active: bool | None = None
+    levels: dict[str, float] = field(default_factory=dict)
 
     @property
-    def point_bytes(self) -> int:
-        return 9 + 4 * len(self.names)
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.times) * (9 + 4 * len(self.names))
 
-    def add(self, at: float, active: bool | None, levels: Mapping[str, float], room: int) -> None:  # noqa: FBT001
-        self.next_at = at + self.step
-        self.times.append(at)
-        self.words.append(WORDS[active])
-        self.values.extend(levels[name] for name in self.names)
-        if at - self.times[0] > DAY + self.step:
-            del self.times[0], self.words[0], self.values[: len(self.names)]
-        if len(self.times) * self.point_bytes > room:
-            self._thin()
+    def add(self, at: float, active: bool | None, levels: Mapping[str, float]) -> bool:  # noqa: FBT001  a sample's
+        """Take a sample; whether there are more points now."""
+        before = len(self.times)
+        if self.times and self.heard_at > self.times[-1] and at - self.heard_at > self.step:
+            self._keep()
+        self.heard_at = at
+        self.active = self.active if active is None else active
+        self.levels.update(levels)
+        if not self.times or at - self.times[-1] >= self.step:
+            self._keep()
+        return len(self.times) != before
 
-    def _thin(self) -> None:
+    def forget(self, before: float) -> None:
+        """Points older than that, but for the last of them: it tells how that time began."""
+        old = 0
+        while old + 1 < len(self.times) and self.times[old + 1] <= before:
+            old += 1
+        del self.times[:old], self.words[:old], self.values[: old * len(self.names)]
+
+    def thin(self) -> None:
+        """Double the step."""
         self.step *= 2
+        width, kept = len(self.names), list(self._spaced())
+        values = array("f")
+        for number in kept:
+            values.extend(self.values[number * width : (number + 1) * width])
+        self.values = values
+        self.times = array("d", [self.times[number] for number in kept])
+        self.words = array("b", [self.words[number] for number in kept])
+
+    def copy(self) -> "Trail":
+        """As it is now; the original goes on."""
+        return replace(
+            self,
+            times=self.times[:],
+            words=self.words[:],
+            values=self.values[:],
+            levels=dict(self.levels),
+        )
+
+    def points(self) -> Iterator[Point]:
+        """Oldest first, up to the newest word."""
         width = len(self.names)
-        rows = [self.values[n : n + width] for n in range(0, len(self.values), 2 * width)]
-        self.values = array("f", [value for row in rows for value in row])
-        self.times = array("d", compress(self.times, cycle((True, False))))
-        self.words = array("b", compress(self.words, cycle((True, False))))
+        for number, at in enumerate(self.times):
+            values = self.values[number * width : (number + 1) * width]
+            pairs = zip(self.names, values, strict=True)
+            levels = {name: value for name, value in pairs if not isnan(value)}
+            yield Point(at, SAID[self.words[number]], levels)
+        if self.times and self.heard_at > self.times[-1]:
+            yield Point(self.heard_at, self.active, dict(self.levels))
+
+    def _keep(self) -> None:
+        new = sorted(self.levels.keys() - set(self.names))[: MOST_LEVELS - len(self.names)]
+        if new:
+            self._widen(new)
+        self.times.append(self.heard_at)
+        self.words.append(WORDS[self.active])
+        self.values.extend(self.levels.get(name, nan) for name in self.names)
+        self.active = None
+        self.levels.clear()
+
+    def _widen(self, new: list[str]) -> None:
+        """A radar tells of its gates from when it is set up on; before, they were not said."""
+        width, gap = len(self.names), array("f", [nan]) * len(new)
+        values = array("f")
+        for number in range(len(self.times)):
+            values += self.values[number * width : (number + 1) * width] + gap
+        self.names, self.values = (*self.names, *new), values
+
+    def _spaced(self) -> Iterator[int]:
+        """The points that a trail of this step would have kept."""
+        kept, last = float("-inf"), len(self.times) - 1
+        for number, at in enumerate(self.times):
+            silence = number == last or self.times[number + 1] - at > self.step
+            if silence or at - kept >= self.step:
+                kept = at
+                yield number
 
 
 class Trails:
@@ -61,40 +130,26 @@ class Trails:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._lines: dict[str, _Line] = {}
+        self._trails: dict[str, Trail] = {}
 
     def add(self, sensor: str, active: bool | None, levels: Mapping[str, float], at: float) -> None:  # noqa: FBT001  a sample's
-        """Keep it, if the last point is long enough ago."""
-        line = self._lines.get(sensor)
-        if line is not None and at < line.next_at:
-            return
-        if not levels:
-            return
-        if line is None or not levels.keys() >= set(line.names):
-            line = self._lines[sensor] = _Line(tuple(sorted(levels)[:MOST_LEVELS]))
-        line.add(at, active, levels, self._most_bytes // len(self._lines))
+        """Take a sample, if that sensor ever said a level."""
+        trail = self._trails.get(sensor)
+        if trail is None:
+            if not levels:
+                return
+            trail = self._trails[sensor] = Trail()
+        if trail.add(at, active, levels):
+            trail.forget(at - DAY)
+            if trail.size > self._most_bytes // len(self._trails):
+                trail.thin()
 
-    def of(self, sensor: str) -> Iterator[Point]:
-        """Its points as of now, oldest first; they may be read in another thread."""
-        line = self._lines.get(sensor)
-        if line is None:
-            return iter(())
-        copied = replace(line, times=line.times[:], words=line.words[:], values=line.values[:])
-        return _points(copied)
-
-    def step(self, sensor: str) -> float:
-        """Seconds between two of its points."""
-        line = self._lines.get(sensor)
-        return EACH if line is None else line.step
+    def of(self, sensor: str) -> Trail:
+        """A copy of what is remembered of it."""
+        trail = self._trails.get(sensor)
+        return Trail() if trail is None else trail.copy()
 
     def keep_only(self, sensors: Mapping[str, object]) -> None:
         """The others are no more."""
-        for name in self._lines.keys() - sensors.keys():
-            del self._lines[name]
-
-
-def _points(line: _Line) -> Iterator[Point]:
-    width = len(line.names)
-    for number, at in enumerate(line.times):
-        values = line.values[number * width : (number + 1) * width]
-        yield Point(at, SAID[line.words[number]], dict(zip(line.names, values, strict=True)))
+        for name in self._trails.keys() - sensors.keys():
+            del self._trails[name]

@@ -294,7 +294,7 @@ async def serving(
             calibrations=Calibrations(hearings, write, wall),
             samples=partial(newer_samples, samples, wall),
             recordings=recordings,
-            preview=Previews(hearings, trails).of,
+            preview=Previews(hearings, trails, wall.monotonic).of,
             wall_of=lambda at: at + wall.offset,
             monotonic=wall.monotonic,
             audience=alerts.audience,

@@ -1,5 +1,6 @@
 """Recordings and previews over the API."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -72,6 +73,26 @@ async def test_a_preview_tells_what_the_day_would_have_been_and_changes_nothing(
     assert abs(told["until"] - time.time()) < 30
     assert told["differences"][0]["then"] == "free"
     assert api.hearings["leg-press-01"].version is None
+    assert 0.04 < told["coverage"] <= 3600 / 86400 + 0.001
+    assert told["now"]["observedSeconds"] == 0  # watts alone say nothing
+
+
+async def test_a_preview_of_a_whole_day_does_not_hold_up_the_others(api: Served) -> None:
+    who, now = await technician(api), time.monotonic()
+    gates = {f"move_g{gate}": 5.0 for gate in range(9)}
+    for seconds in range(0, 86_400, 10):
+        api.trails.add("leg-press-01", None, gates, now - 86_400 + seconds)
+    body = {"limits": {name: {"floor": 5.0, "limit": 50.0} for name in gates}}
+    asked = asyncio.create_task(api.call("POST", f"{SENSOR}/calibration/preview", body, **who))
+    slowest = 0.0
+    while not asked.done():
+        began = time.monotonic()
+        await asyncio.sleep(0.001)
+        slowest = max(slowest, time.monotonic() - began)
+    told = await (await asked).json()
+    assert (told["points"], told["step"]) == (8640, 10)
+    assert told["coverage"] > 0.99
+    assert slowest < 0.1
 
 
 async def test_a_preview_without_memory_says_so(api: Served) -> None:

@@ -66,7 +66,8 @@ def session(process: GatewayProcess, plug: Plug, seen: Terminal) -> list[list[st
 
 
 def calibrated(plug: Plug, seen: Terminal) -> list[str]:
-    seen.type(f"gateway calibrate {SENSOR} --empty 4 --busy 4 --rest 2")
+    # more than ten seconds in use: of such a time the preview remembers a sample
+    seen.type(f"gateway calibrate {SENSOR} --empty 4 --busy 11 --rest 2")
     for asked, watts in (("Leave", 2.0), ("Use", 180.0), ("Rest as", 2.0)):
         seen.wait_for(asked)
         plug.watts = watts

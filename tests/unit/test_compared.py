@@ -62,3 +62,27 @@ def test_no_more_than_200_differences_are_told_one_by_one() -> None:
     found = compare(hour(*flapping), quick, above(50), above(200))
     assert len(found.differences) == MOST
     assert found.more > 0
+
+
+def test_points_that_lie_farther_apart_than_stale_after_are_no_silence() -> None:
+    points = [Point(at * 160.0, None, {"power_w": 5.0}) for at in range(500)]
+    found = compare(points, RULE, None, above(50))
+    assert (found.then.observed, found.then.sessions) == (499 * 160.0, 0)
+
+
+def test_what_speaks_on_change_means_it_until_the_end_of_the_time() -> None:
+    on_change = Rule(busy_after=0, free_after=30, stale_after=300, repeats_every=None)
+    points = [Point(0.0, None, {"power_w": 5.0}), Point(100.0, None, {"power_w": 90.0})]
+    found = compare(points, on_change, None, above(50), (0.0, 10_000.0))
+    assert (found.then.occupied, found.then.sessions) == (9_900, 1)
+
+
+def test_a_sensor_that_died_is_not_known_from_then_on() -> None:
+    found = compare(hour(), RULE, None, above(50), (0.0, 10_000.0))
+    assert found.then.observed == 3590 + 300
+
+
+def test_what_began_before_the_time_counts_within_it_alone() -> None:
+    found = compare(hour(range(600, 1200)), RULE, above(50), above(200), (1000.0, 3590.0))
+    assert (found.now.occupied, found.now.sessions, found.then.sessions) == (200, 1, 0)
+    assert [one.at for one in found.differences] == [1000, 1200]
