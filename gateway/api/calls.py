@@ -51,7 +51,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         MemberRoutes(backing.credentials, backing.config),
         sensors,
         SampleRoutes(sensors.names, backing.samples, hub),
-        RecordingRoutes(sensors.names, backing.recordings, backing.monotonic, backing.wall_of),
+        RecordingRoutes(sensors.names, backing.recordings, backing.monotonic),
         PreviewRoutes(backing.preview, backing.wall_of),
         EventRoutes(model),
         ConnectionRoutes(hub),

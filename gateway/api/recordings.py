@@ -50,12 +50,13 @@ class RecordingRows(Wire, frozen=True):
 
 
 class Recording(Protocol):
-    """As it is kept; monotonic seconds."""
+    """As it is kept; monotonic seconds, `wall` in epoch seconds is when it began."""
 
     id: str
     sensor: str
     began: float
     until: float
+    wall: float
     lines: list[bytes]
     dropped: int
 
@@ -95,12 +96,10 @@ class RecordingRoutes:
         known: Callable[[], Iterable[str]],
         recordings: Recordings,
         monotonic: Callable[[], float],
-        wall_of: Callable[[float], float],
     ) -> None:
         self._known = known
         self._recordings = recordings
         self._monotonic = monotonic
-        self._wall_of = wall_of
 
     def operations(self) -> list[Operation]:
         """What is served here."""
@@ -173,7 +172,7 @@ class RecordingRoutes:
         return RecordingRow(
             recording_id=one.id,
             sensor_id=one.sensor,
-            started_at=moment(self._wall_of(one.began)),
+            started_at=moment(one.wall),
             seconds=round(one.until - one.began, 3),
             samples=len(one.lines),
             dropped=one.dropped,

@@ -3,7 +3,7 @@
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import quote
 
 import click
@@ -20,8 +20,10 @@ LOOK_EACH = 0.5  # seconds
 @click.option(
     "--seconds", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="To record."
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Else to stdout.")
-def record(path: Path, sensor: str, seconds: float, out: Path | None) -> None:
+@click.option(
+    "--out", type=click.File("w", encoding="utf-8", lazy=False), default="-", help="Else to stdout."
+)
+def record(path: Path, sensor: str, seconds: float, out: TextIO) -> None:
     """Record what SENSOR says, as JSON lines.
 
     The gateway keeps the samples in memory meanwhile; Ctrl-C writes those that there are.
@@ -39,11 +41,8 @@ def record(path: Path, sensor: str, seconds: float, out: Path | None) -> None:
     except KeyboardInterrupt:
         found = _row(path, where, begun["recordingId"])
     text = text_or_exit(path, f"{where}/{begun['recordingId']}")
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        out.write_text(text, encoding="utf-8")
-    lost = f", {found['dropped']} had no room" if found["dropped"] else ""
+    click.echo(text, out, nl=False)
+    lost = f"; {found['dropped']} more had no room" if found["dropped"] else ""
     click.echo(f"{found['samples']} samples of {sensor}{lost}", err=True)
     if not found["samples"]:
         click.echo("It said nothing: see `gateway sensors list`.", err=True)

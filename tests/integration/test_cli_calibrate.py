@@ -1,6 +1,7 @@
 """`gateway calibrate` on a running gateway, with a plug that speaks over a real broker."""
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -75,8 +76,12 @@ def plug(process: GatewayProcess) -> Iterator[Plug]:
 
 
 def command(process: GatewayProcess, *words: str) -> "subprocess.Popen[str]":
+    return started(process, "calibrate", "plug", *words)
+
+
+def started(process: GatewayProcess, *words: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "gateway", "calibrate", "plug", *words],
+        [sys.executable, "-m", "gateway", *words],
         cwd=process.folder,
         env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
         stdout=subprocess.PIPE,
@@ -166,6 +171,29 @@ def gateway_command(process: GatewayProcess, *words: str) -> "subprocess.Complet
         timeout=60,
         check=False,
     )
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_recorded(
+    process: GatewayProcess,
+) -> None:
+    done = gateway_command(process, "sensors", "record", "plug", "--out", "nowhere/busy")
+    assert (done.returncode, "nowhere/busy" in done.stderr) == (2, True)
+    assert process.local("/sensors/plug/recordings")["recordings"] == []
+
+
+@pytest.mark.usefixtures("plug")
+def test_ctrl_c_keeps_what_was_recorded_so_far(process: GatewayProcess) -> None:
+    words = ["sensors", "record", "plug", "--seconds", "600", "--out", "some"]
+    with started(process, *words) as running:
+        while not process.local("/sensors/plug/recordings")["recordings"]:
+            time.sleep(0.1)
+        time.sleep(1)
+        running.send_signal(signal.SIGINT)
+        _, complained = running.communicate(timeout=20)
+    assert running.returncode == 0, complained
+    lines = (process.folder / "some").read_text().splitlines()
+    assert json.loads(lines[0])["levels"].keys() == {"power_w"}
+    assert f"{len(lines)} samples of plug" in complained
 
 
 def test_a_copy_of_what_is_not_calibrated_changes_nothing(process: GatewayProcess) -> None:
