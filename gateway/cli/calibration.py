@@ -118,6 +118,7 @@ def _decoded(data: bytes) -> Any:
 @click.option("--busy-after", type=SECONDS, default=5.0, show_default=True, help="Seconds.")
 @click.option("--free-after", type=SECONDS, default=90.0, show_default=True, help="Seconds.")
 @click.option("--stale-after", type=SECONDS, default=300.0, show_default=True, help="Seconds.")
+@click.option("--on-change", is_flag=True, help="It speaks on change: silence changes nothing.")
 def compare_command(
     new: BinaryIO,
     file: BinaryIO,
@@ -126,6 +127,7 @@ def compare_command(
     free_after: float,
     stale_after: float,
     *,
+    on_change: bool,
     as_json: bool,
 ) -> None:
     """List from when to when NEW.json would say another status over the samples of FILE.
@@ -138,8 +140,8 @@ def compare_command(
       gateway calibration compare new.json recorded.jsonl
       gateway calibration compare new.json recorded.jsonl --against old.toml --json
     """
-    points = [Point(line.at, line.active, line.levels) for line in _lines(file)]
-    rule = Rule(busy_after, free_after, stale_after, repeats_every=1.0)
+    points = [Point(line.at, line.active, line.levels) for line in _in_order(file)]
+    rule = Rule(busy_after, free_after, stale_after, repeats_every=None if on_change else 1.0)
     now = read_calibration(against) if against else None
     found = compare(points, rule, now, read_calibration(new))
     for one in found.differences:
@@ -167,6 +169,21 @@ def described(found: Fitted) -> Iterator[str]:
 
 def _samples(file: BinaryIO) -> Iterator[Timed]:
     return ((line.at, line.levels) for line in _lines(file))
+
+
+def _in_order(file: BinaryIO) -> Iterator[Line]:
+    """Exits 1 where time steps back: nobody can say how long anything lasted."""
+    before = float("-inf")
+    for line in _lines(file):
+        if line.at < before:
+            click.echo(
+                f"Error: {file.name}: at {line.at} comes after {before}; sort its lines by `at`,"
+                " or compare one recording at a time",
+                err=True,
+            )
+            sys.exit(1)
+        before = line.at
+        yield line
 
 
 def _lines(file: BinaryIO) -> Iterator[Line]:

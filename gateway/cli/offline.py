@@ -12,7 +12,7 @@ import msgspec
 from gateway.cli.calibration import read_calibration
 from gateway.cli.options import JSON_LINES
 from gateway.cli.recording import Piece, RecordingError, pieces, raw_pieces
-from gateway.cli.rerun import Rerun
+from gateway.cli.rerun import Differing, Rerun, Versus
 from gateway.core.occupancy import Rule
 from sensors import catalog
 from sensors.announcement import BadAnnouncementError, announced
@@ -70,6 +70,12 @@ def decode(
     metavar="CALIBRATION.json",
     help="Judge levels by it, instead of the sensor's own word.",
 )
+@click.option(
+    "--compare",
+    type=click.File("rb"),
+    metavar="NEW.json",
+    help="List only where this calibration would have said another status.",
+)
 def replay(
     driver: str,
     file: BinaryIO,
@@ -78,6 +84,7 @@ def replay(
     free_after: float,
     stale_after: float,
     calibration: BinaryIO | None,
+    compare: BinaryIO | None,
     *,
     as_json: bool,
     raw: bool,
@@ -91,10 +98,19 @@ def replay(
       gateway replay ld2410 capture.jsonl --busy-after 0 --free-after 0
       gateway replay native messages.jsonl --json
       gateway replay ld2410 capture.jsonl --calibration new.json
+      gateway replay ld2410 capture.jsonl --calibration old.toml --compare new.json
+
+    For a recording of `gateway sensors record`: `gateway calibration compare`.
     """
     make = _maker(driver, options)
     rule = Rule(busy_after, free_after, stale_after, make().repeats_every)
     rerun = Rerun(make, rule, None if calibration is None else read_calibration(calibration))
+    if compare is not None:
+        versus = Versus(rerun, Rerun(make, rule, read_calibration(compare)))
+        for piece in _read(file, raw=raw):
+            for found in versus.take(piece):
+                click.echo(json.dumps(found) if as_json else _difference_for_people(found))
+        return
     for piece in _read(file, raw=raw):
         for told in rerun.take(piece):
             click.echo(json.dumps(told) if as_json else _change_for_people(told))
@@ -181,3 +197,7 @@ def _change_for_people(told: Told) -> str:
     return (
         f"{told['at']:>14}  channel {told['channel']}  {told['status']} ({told['cause']}) {since}"
     )
+
+
+def _difference_for_people(found: Differing) -> str:
+    return f"{found['at']:>14}  channel {found['channel']}  {found['now']:<8} → {found['then']}"
