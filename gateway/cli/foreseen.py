@@ -6,7 +6,7 @@ from typing import Any
 HOUR, DAY = 3600.0, 86_400.0  # seconds
 WHOLE = 0.95  # of a time, or all but ten minutes: what is missing of it is not worth a line
 MISSING = 600.0
-USUAL = 10.0  # seconds between two samples that are remembered
+USUAL = 10.0  # seconds: what is remembered stands for so many
 
 Row = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ def foreseen(preview: Row) -> Iterator[str]:
     if 0 < known < WHOLE * span and span - known > MISSING:
         yield f"{'known':<16} {_time(known)} of it"
     if preview["step"] > USUAL:
-        yield f"{'remembered':<16} a sample of each {preview['step']:.0f} s"
+        yield f"{'remembered':<16} ten seconds of each {preview['step']:.0f} s"
 
 
 def _outline(outline: Row) -> str:

@@ -1,12 +1,18 @@
 """What sensors' levels were in the last day, thinned: for who asks what would have been."""
 
 from array import array
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import isnan, nan
+from typing import NamedTuple
+
+from sensors.calibration import CLOSER
 
 DAY = 86_400.0  # seconds
 EACH = 10.0  # seconds between two points at the least: people stay for minutes
+LOOK = 2.0  # seconds: who passes by is seen in one look; of who trains, every other one may miss
+FEW = 3  # looks: of fewer the newest counts
 MOST_BYTES = (
     8 * 2**20
 )  # of all: 50 plugs each 10 s, 20 radars with their gates each 40 s, 60 each 80 s
@@ -15,9 +21,8 @@ WORDS = {None: -1, False: 0, True: 1}
 SAID = {value: word for word, value in WORDS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What a sensor said by one moment (monotonic seconds): of each level the newest value."""
+class Point(NamedTuple):
+    """What a sensor said at a moment (monotonic seconds), or what was usual before it."""
 
     at: float
     active: bool | None
@@ -26,9 +31,12 @@ class Point:
 
 @dataclass(slots=True)
 class Trail:
-    """One sensor's points, oldest first, and what it has said since the newest of them.
+    """One sensor's points, oldest first.
 
-    A word before a silence is always one: what speaks on change means it until it speaks again.
+    A point stands for ten seconds: of what five looks saw, the second most telling. One sample
+    would miss half of what flickers, as radars do; the most telling one, make a visitor of each
+    fly. A word before a silence is a point as it is: what speaks on change means it until it
+    speaks again.
     """
 
     step: float = EACH
@@ -37,8 +45,10 @@ class Trail:
     times: "array[float]" = field(default_factory=lambda: array("d"))
     words: "array[int]" = field(default_factory=lambda: array("b"))
     values: "array[float]" = field(default_factory=lambda: array("f"))
+    looks: deque[Point] = field(default_factory=lambda: deque(maxlen=round(EACH / LOOK)))
     heard_at: float = float("-inf")
     active: bool | None = None
+    """Since the last look, as `levels`: of each the newest."""
     levels: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -49,13 +59,15 @@ class Trail:
     def add(self, at: float, active: bool | None, levels: Mapping[str, float]) -> bool:  # noqa: FBT001  a sample's
         """Take a sample; whether there are more points now."""
         before = len(self.times)
-        if self.times and self.heard_at > self.times[-1] and at - self.heard_at > self.step:
-            self._keep()
+        if at - self.heard_at > self.step:
+            if (newest := self._newest()) is not None:
+                self._keep(newest)
+            self.looks.clear()
         self.heard_at = at
         self.active = self.active if active is None else active
         self.levels.update(levels)
-        if not self.times or at - self.times[-1] >= self.step:
-            self._keep()
+        if not self.looks or at - self.looks[-1].at >= LOOK:
+            self._look()
         return len(self.times) != before
 
     def forget(self, before: float) -> None:
@@ -83,6 +95,7 @@ class Trail:
             times=self.times[:],
             words=self.words[:],
             values=self.values[:],
+            looks=self.looks.copy(),
             levels=dict(self.levels),
         )
 
@@ -94,18 +107,35 @@ class Trail:
             pairs = zip(self.names, values, strict=True)
             levels = {name: value for name, value in pairs if not isnan(value)}
             yield Point(at, SAID[self.words[number]], levels)
-        if self.times and self.heard_at > self.times[-1]:
-            yield Point(self.heard_at, self.active, dict(self.levels))
+        if (newest := self._newest()) is not None:
+            yield newest
 
-    def _keep(self) -> None:
-        new = sorted(self.levels.keys() - set(self.names))[: MOST_LEVELS - len(self.names)]
+    def _look(self) -> None:
+        self.looks.append(Point(self.heard_at, self.active, self.levels))
+        self.active, self.levels = None, {}
+        if not self.times or self.heard_at - self.times[-1] >= self.step:
+            self._keep(_usual(self._recent()))
+
+    def _recent(self) -> list[Point]:
+        return [look for look in self.looks if look.at > self.looks[-1].at - EACH]
+
+    def _newest(self) -> Point | None:
+        """What was said last, where no point says so already."""
+        if not self.looks:
+            return None
+        last = self.looks[-1]
+        if self.heard_at == last.at == self.times[-1] and len(self._recent()) < FEW:
+            return None
+        active = last.active if self.active is None else self.active
+        return Point(self.heard_at, active, {**last.levels, **self.levels})
+
+    def _keep(self, point: Point) -> None:
+        new = sorted(point.levels.keys() - set(self.names))[: MOST_LEVELS - len(self.names)]
         if new:
             self._widen(new)
-        self.times.append(self.heard_at)
-        self.words.append(WORDS[self.active])
-        self.values.extend(self.levels.get(name, nan) for name in self.names)
-        self.active = None
-        self.levels.clear()
+        self.times.append(point.at)
+        self.words.append(WORDS[point.active])
+        self.values.extend(point.levels.get(name, nan) for name in self.names)
 
     def _widen(self, new: list[str]) -> None:
         """A radar tells of its gates from when it is set up on; before, they were not said."""
@@ -123,6 +153,24 @@ class Trail:
             if silence or at - kept >= self.step:
                 kept = at
                 yield number
+
+
+def _usual(looks: list[Point]) -> Point:
+    """Of each level the second most telling, where there are enough; the newest moment."""
+    newest = looks[-1]
+    if len(looks) < FEW:
+        return newest
+    said = [look.active for look in looks if look.active is not None]
+    active = sum(said) >= 2 if said else None  # noqa: PLR2004  the second most telling
+    names = {name for look in looks for name in look.levels}
+    return Point(newest.at, active, {name: _second(looks, name) for name in names})
+
+
+def _second(looks: list[Point], name: str) -> float:
+    values = [look.levels[name] for look in looks if name in look.levels]
+    if len(values) < FEW:
+        return values[-1]
+    return sorted(values, reverse=name not in CLOSER)[1]
 
 
 class Trails:

@@ -43,4 +43,4 @@ def test_gaps_are_told_and_the_first_minutes_are_none() -> None:
 
 
 def test_a_thinned_day_is_told() -> None:
-    assert list(foreseen(preview(24, step=80.0)))[-1] == "remembered       a sample of each 80 s"
+    assert list(foreseen(preview(24, step=80.0)))[-1] == "remembered       ten seconds of each 80 s"

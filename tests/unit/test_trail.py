@@ -1,11 +1,16 @@
 """What is remembered of a sensor's levels: thinned, bounded, a day at most."""
 
 import sys
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator
+from random import Random
 
 import pytest
 
-from gateway.core.trail import DAY, EACH, MOST_BYTES, MOST_LEVELS, Point, Trails
+from gateway.core.compared import compare
+from gateway.core.occupancy import Rule
+from gateway.core.trail import DAY, EACH, MOST_BYTES, MOST_LEVELS, Point, Trail, Trails
+from sensors.calibration import Calibration, Limit
 
 
 def points(trails: Trails, sensor: str = "plug") -> list[Point]:
@@ -25,12 +30,20 @@ def test_a_point_each_ten_seconds_is_kept_and_the_newest_word() -> None:
         trails.add("radar", True, {"move_g0": tenth}, tenth / 10)
     found = points(trails, "radar")
     assert [point.at for point in found] == [*(n * EACH for n in range(10)), 99.9]
-    assert found[3] == Point(30.0, True, {"move_g0": 300})
+    assert found[3] == Point(30.0, True, {"move_g0": 280})  # of 220, 240, … 300
+    assert found[-1] == Point(99.9, True, {"move_g0": 999})
 
 
 def test_a_word_before_a_silence_is_kept_however_soon_after_another() -> None:
     said = [(0.0, 2.0), (5.0, 200.0), (600.0, 2.0), (601.0, 150.0), (602.0, 3.0), (900.0, 2.0)]
     assert watts(Trails(), *said) == [said[0], said[1], said[2], said[4], said[5]]
+
+
+def test_nearer_is_more_telling_and_a_fly_is_not() -> None:
+    trails = Trails()
+    for at in range(0, 22, 2):
+        trails.add("desk", at == 14, {"distance_m": 0.2 if at == 14 else at / 10}, float(at))
+    assert points(trails, "desk")[2] == Point(20.0, False, {"distance_m": array("f", [1.2])[0]})
 
 
 def test_what_says_no_level_is_not_kept() -> None:
@@ -55,7 +68,7 @@ def test_levels_that_come_in_turns_stand_in_one_trail() -> None:
         trails.add("plug", None, {level: float(at)}, float(at))
     found = points(trails)
     assert [point.at for point in found] == [*range(0, 100, 10), 99]
-    assert dict(found[1].levels) == {"power_w": 9.0, "current_a": 10.0}
+    assert dict(found[1].levels) == {"power_w": 7.0, "current_a": 8.0}
 
 
 def test_a_radar_that_lost_its_setting_for_a_while_keeps_its_day() -> None:
@@ -127,3 +140,29 @@ def test_a_copy_does_not_move_and_who_is_gone_is_forgotten() -> None:
     assert (len(list(copy.points())), len(points(trails))) == (1, 2)
     trails.keep_only({})
     assert points(trails) == []
+
+
+@pytest.mark.parametrize(("step", "off"), [(10.0, 0.1), (80.0, 0.2)])
+def test_a_day_is_judged_nearly_as_if_every_sample_were_known(step: float, off: float) -> None:
+    samples, trail = list(trained(Random(4), 0.5)), Trail(step=step)
+    for one in samples:
+        trail.add(*one)
+    rule, known = Rule(5, 90, 300, 0.5), Calibration({"power_w": Limit(5, 50)}, hold=2)
+    whole = compare(samples, rule, None, known, (0, DAY)).then
+    thin = compare(list(trail.points()), rule, None, known, (0, DAY)).then
+    assert thin.occupied == pytest.approx(whole.occupied, rel=off)
+    assert thin.sessions == pytest.approx(whole.sessions, rel=0.2)
+
+
+def trained(random: Random, share: float) -> Iterator[Point]:
+    """Two samples a second; of those in use such a share shows it, and now and then a fly does."""
+    used, until, fly = False, 0.0, 0.0
+    for half in range(2 * int(DAY)):
+        at = half / 2
+        if at >= until:
+            used = not used
+            until = at + (random.uniform(60, 400) if used else random.expovariate(1 / 1500))
+        if at > fly + 1:
+            fly = at + random.expovariate(1 / 1800)
+        seen = (used and random.random() < share) or at > fly
+        yield Point(at, None, {"power_w": 80.0 if seen else 5.0})
