@@ -100,15 +100,14 @@ def test_a_session_looks_as_documented_and_fits(
     assert max(map(len, told)) <= 80
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 def test_the_plot_stays_on_its_line_and_an_interrupted_session_changes_nothing(
-    process: GatewayProcess, plug: Plug, width: int, height: int
+    process: GatewayProcess, plug: Plug
 ) -> None:
     limits = {"power_w": {"floor": 2.0, "limit": 90.0}}
     path = f"/sensors/{SENSOR}/calibration"
     assert process.local_call("PUT", path, {"limits": limits})[0] == 200
     plug.watts = 60.0
-    with terminal(process.folder, width, height) as seen:
+    with terminal(process.folder, *SIZES[0]) as seen:
         seen.type(f"gateway calibrate {SENSOR} --empty 30").wait_for("any key")
         seen.press("Space").wait_for("|")
         time.sleep(1)
