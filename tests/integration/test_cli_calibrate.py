@@ -35,10 +35,11 @@ topic = "tele/twin/SENSOR"
 
 
 class Plug:
-    """Says its power ten times a second."""
+    """Says its power ten times a second, or each `every` seconds."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, every: float = 0.1) -> None:
         self.watts = 2.0
+        self._every = every
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -48,7 +49,7 @@ class Plug:
 
     def _speak(self) -> None:
         turn = 0
-        while not self._over.wait(0.1):
+        while not self._over.wait(self._every):
             turn += 1
             said = {"ENERGY": {"Power": self.watts * (1 + 0.1 * (turn % 3))}}
             self._client.publish("tele/plug/SENSOR", json.dumps(said), qos=1)

@@ -47,7 +47,7 @@ def process(short_path: Path) -> Iterator[GatewayProcess]:
 
 @pytest.fixture
 def plug(process: GatewayProcess) -> Iterator[Plug]:
-    found = Plug(process.broker_port())
+    found = Plug(process.broker_port(), every=0.04)
     yield found
     found.end()
 
@@ -67,7 +67,7 @@ def session(process: GatewayProcess, plug: Plug, seen: Terminal) -> list[list[st
 
 def calibrated(plug: Plug, seen: Terminal) -> list[str]:
     # more than ten seconds in use: of such a time the preview remembers a sample
-    seen.type(f"gateway calibrate {SENSOR} --empty 4 --busy 11 --rest 2")
+    seen.type(f"gateway calibrate {SENSOR} --empty 2 --busy 11 --rest 1")
     for asked, watts in (("Leave", 2.0), ("Use", 180.0), ("Rest as", 2.0)):
         seen.wait_for(asked)
         plug.watts = watts
