@@ -13,7 +13,15 @@ SWAPPED = (  # whole sections
     *("alerts", "limits", "notify"),
 )
 KEYS = {  # of sections of which the rest waits for a start
-    "branch": ("name", "latitude", "longitude", "opening_hours", "holidays", "public_url"),
+    "branch": (
+        "name",
+        "latitude",
+        "longitude",
+        "opening_hours",
+        "holidays",
+        "public_url",
+        "language",
+    ),
     "http": ("allowed_hosts", "trusted_proxies", "cors_origins"),
     "store": ("commit_within", "keep_events_days", "keep_bins_days"),
 }

@@ -42,6 +42,7 @@ class Branch(Section, frozen=True):
     public_url: Text = "http://localhost:8080"
     opening_hours: Mapping[Day, Text] | None = None  # "06:00-23:00"; None: always open
     holidays: tuple[Text, ...] = ()  # "2026-12-25"; closed on these days
+    language: Text = "en"  # of the kiosk, and of who reads none that we have
     clock: Literal["kernel", "trusted"] = "kernel"
 
 

@@ -18,14 +18,14 @@ from gateway.api.machines import MachineRoutes
 from gateway.api.members import MemberRoutes
 from gateway.api.metrics import MetricsRoutes
 from gateway.api.operation import Operation
-from gateway.api.pages import PageRoutes
-from gateway.api.plain import PlainRoutes
+from gateway.api.pages import PageRoutes, Pages
 from gateway.api.previews import PreviewRoutes
 from gateway.api.push import PushRoutes
 from gateway.api.ready import Ready
 from gateway.api.recordings import RecordingRoutes
 from gateway.api.reload import ReloadRoutes
 from gateway.api.samples import SampleRoutes
+from gateway.api.screens import ScreenRoutes
 from gateway.api.sensors import SensorRoutes
 from gateway.api.service import ServiceRoutes
 from gateway.api.socket import SocketRoutes
@@ -64,20 +64,21 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
 
 def beside(backing: Backing, live: Ready) -> list[web.RouteDef]:
     """Pages, and what is served at the local socket only."""
+    branch, pages = backing.config.branch, Pages()
     parts = (
         AdminRoutes(backing.admin),
         KeyRoutes(backing.credentials, backing.locksmith),
         ReloadRoutes(backing.reload),
         LocalAlertRoutes(
             backing.everybodys,
-            backing.config.branch.id,
+            branch.id,
             backing.foretell,
             backing.audience.has_stream,
             backing.test_alert,
         ),
-        PlainRoutes(backing.model, backing.config.branch.id, live),
-        PageRoutes(),
-        DocsPage(),
+        ScreenRoutes(backing.model, branch.id, live, pages, branch.language),
+        PageRoutes(pages),
+        DocsPage(pages),
     )
     return [route for part in parts for route in part.routes()]
 

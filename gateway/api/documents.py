@@ -11,10 +11,10 @@ from gateway.api.asyncapi import asyncapi
 from gateway.api.messages import Wire
 from gateway.api.openapi import openapi
 from gateway.api.operation import Operation
-from gateway.api.pages import FOLDER
+from gateway.api.pages import Pages
 from gateway.api.postman import postman
 from gateway.api.query import no_parameters
-from gateway.api.ready import Body, body_of, reply
+from gateway.api.ready import Body, body_of, packed_body, reply
 from gateway.api.schemas import Json
 
 TAG = "Documents"
@@ -116,8 +116,8 @@ class DocumentRoutes:
 class DocsPage:
     """`/docs`: reads the documents and tries the calls."""
 
-    def __init__(self) -> None:
-        self._page = body_of((FOLDER / "docs/index.html").read_bytes(), "text/html")
+    def __init__(self, pages: Pages) -> None:
+        self._page = packed_body(pages.text("docs/index.html").encode(), "text/html")
 
     def routes(self) -> list[web.RouteDef]:
         """A page for people."""

@@ -1,10 +1,11 @@
 """Ready bytes: a reply is encoded once and served until it may have changed."""
 
+import gzip
 import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
@@ -29,16 +30,30 @@ class Body:
     """The head of a reply that carries the bytes, without its last empty line."""
     unchanged: bytes
     """The head of one that says: what you have is still so."""
+    packed: "Body | None" = None
+    """The same in gzip, for who takes that; our hosts speak plain http, where nobody takes br."""
 
 
-def body_of(data: bytes, content_type: str = JSON, **more: str) -> Body:
-    """Tag some bytes; we send them in one content coding only, so that is part of the tag."""
+def body_of(data: bytes, content_type: str = JSON, cache: str = "no-cache", **more: str) -> Body:
+    """Tag some bytes, as they are sent: the content coding is part of the tag."""
     etag = hashlib.blake2b(data, digest_size=12).hexdigest()
-    always = {"Cache-Control": "no-cache", "ETag": f'"{etag}"'}
+    always = {"Cache-Control": cache, "ETag": f'"{etag}"'}
     of_content = {"Content-Type": content_type, **more}
     length = {"Content-Length": str(len(data))}
     whole = _head("200 OK", of_content | length | always | HEADERS)
     return Body(data, etag, of_content | always, whole, _head("304 Not Modified", always | HEADERS))
+
+
+def packed_body(
+    data: bytes, content_type: str, cache: str = "no-cache", vary: str = "Accept-Encoding"
+) -> Body:
+    """Bytes of a page, as they are and in gzip; the smaller one only, if that is the plain."""
+    plain = body_of(data, content_type, cache, Vary=vary)
+    small = gzip.compress(data, mtime=0)
+    if len(small) >= len(data):
+        return plain
+    coding = {"Vary": vary, "Content-Encoding": "gzip"}
+    return replace(plain, packed=body_of(small, content_type, cache, **coding))
 
 
 def _head(status: str, headers: dict[str, str]) -> bytes:
@@ -128,8 +143,17 @@ class ReadyResponse(web.Response):
 
 def reply(request: web.Request, body: Body) -> web.Response:
     """The body, or 304 if the client has it."""
+    if body.packed is not None and _takes_gzip(request.headers.get("Accept-Encoding", "")):
+        body = body.packed
     asked = request.headers.get("If-None-Match")
     return ReadyResponse(body, 304 if asked is not None and _has(request, asked, body) else 200)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether it is named and not refused by `q=0`."""
+    codings = [part.replace(" ", "").lower().partition(";") for part in accepted.split(",")]
+    weights = {coding: weight for coding, _, weight in codings}
+    return "gzip" in weights and weights["gzip"] not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
 
 
 def _has(request: web.Request, asked: str, body: Body) -> bool:

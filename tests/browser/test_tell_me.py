@@ -108,7 +108,7 @@ async def test_the_chance_is_told_in_words_and_numbers_while_it_is_in_use(
     gym.model.foretold["leg-press-01"] = Prediction(1800.0, 0.62, None, None, "learned")
     gym.publish("leg-press-01")
     gym.publish("leg-press-01", Status.OCCUPIED)
-    await expect(page.locator("#chance")).to_have_text("Free in half an hour: likely (62 %)")
+    await expect(page.locator("#chance")).to_have_text("Free in half an hour: likely (62%)")
     gym.publish("leg-press-01")
     await expect(page.locator("#chance")).to_be_hidden()
 

@@ -1,154 +1,124 @@
 // The page of a member: every machine by category, as it stands now.
 
-import { Live } from "/web/phone/live.js";
-import { likes, toggle } from "/web/phone/favourites.js";
-import { SIGNS, WORDS, WHY, ageOf } from "/web/phone/words.js";
+import { Mine } from "./mine.js";
+import { Age, keepHere, say } from "./page.js";
+import { Row, Section } from "./rows.js";
+import { element, put } from "../shared/dom.js";
+import { Live } from "../shared/live.js";
+import { clock, t } from "../shared/words.js";
 
 const ANNOUNCE = 15_000; // ms between two announcements to screen readers
 const AGES = 15_000; // ms between two renewals of the ages
+const AGAIN = 5_000; // ms until the names are asked for again
 
-const machines = new Map(); // id → { machine, row, sign, word, rest }
-const categories = new Map(); // id → { heading, label, count, badge, list }
+const rows = new Map(); // machine id → Row
+const sections = new Map(); // category id → Section
 const names = new Map(); // category id → its name
 const page = Object.fromEntries(
-  ["branch", "summary", "categories", "search", "nothing", "notice", "machines", "announcement", "favourites"].map((id) => [id, document.getElementById(id)]),
+  ["branch", "summary", "categories", "search", "nothing", "machines", "announcement", "favourites", "others"].map((id) => [id, document.getElementById(id)]),
 );
-let ahead = 0; // seconds that the gateway's clock is ahead of ours
-let agesAreKnown = false;
-let connected = false;
-let heardAt = null; // when anything was heard last, by our clock
+const liked = page.favourites.querySelector("ul");
+const age = new Age();
+const mine = new Mine(({ machineId, category }) => rows.get(machineId)?.machine.name ?? machineId ?? names.get(category) ?? category, () => live.open());
 let announcedAt = -Infinity;
 
 const live = new Live({
   snapshot(message) {
-    ahead = message.asOf - Date.now() / 1000;
-    agesAreKnown = message.clock !== "unsynchronised";
-    const known = [...machines.keys()].join() === message.machines.map((machine) => machine.machineId).join();
+    age.snapshot(message);
+    const known = [...rows.keys()].join() === message.machines.map((machine) => machine.machineId).join();
     if (!known) build(message.machines);
-    message.machines.forEach(show);
+    for (const machine of message.machines) rows.get(machine.machineId).show(machine, age);
     page.machines.removeAttribute("aria-busy");
     count();
+    mine.look().then(count);
   },
   update(message) {
-    const entry = machines.get(message.machineId);
-    if (!entry) return;
-    show({ ...entry.machine, ...message });
+    const row = rows.get(message.machineId);
+    if (!row) return;
+    row.show({ ...row.machine, ...message }, age);
     count();
   },
+  alert: (message) => mine.rung(message),
   up() {
-    heardAt = new Date();
-    connected = true;
-    document.body.classList.remove("old");
-    say(agesAreKnown || machines.size === 0 ? "" : "The gateway does not know the time yet, so it shows no ages.");
+    age.up();
+    say(age.known || rows.size === 0 ? "" : t("common.no_clock"));
   },
-  down() {
-    connected = false;
-    document.body.classList.add("old");
-    say(heardAt ? `No connection, data from ${clock(heardAt)}` : "No connection to the gym yet.");
-  },
+  down: () => age.down(),
 });
 
 page.search.addEventListener("input", find);
 nameThings();
-live.open();
-setInterval(() => machines.forEach(age), AGES);
+live.start();
+keepHere();
+setInterval(() => rows.forEach((row) => row.renew(age)), AGES);
 
-/** Names of the branch and its categories; the snapshot has all the rest. */
+/** Names of the branch, its categories and its siblings; the snapshot has all the rest. */
 async function nameThings() {
   try {
-    const reply = await fetch("/branches");
-    const branch = (await reply.json()).branches.find((one) => one.source === "local");
+    const { branches } = await (await fetch("/branches")).json();
+    const branch = branches.find((one) => one.source === "local");
     page.branch.textContent = document.title = branch.name;
     for (const { category, name } of branch.categories) {
       names.set(category, name);
-      const entry = categories.get(category);
-      if (entry) entry.heading.textContent = entry.label.textContent = name;
+      sections.get(category)?.name(name);
     }
+    showOthers(branches.filter((one) => one !== branch));
   } catch {
-    setTimeout(nameThings, 5_000);
+    setTimeout(nameThings, AGAIN);
   }
 }
 
-function build(list) {
-  machines.clear();
-  categories.clear();
-  page.machines.replaceChildren();
-  page.categories.replaceChildren();
-  for (const machine of list) {
-    const category = categories.get(machine.category) ?? addCategory(machine.category);
-    addMachine(machine, category);
+/** The other branches of the chain, as far as they are known here. */
+function showOthers(branches) {
+  const items = branches.map(({ name, asOf, categories }) => {
+    const sum = (what) => categories.reduce((all, one) => all + one[what], 0);
+    const state = t("phone.other", { free: sum("free"), all: sum("total"), time: clock(asOf) });
+    return element("li", {}, element("span", { className: "name", textContent: name, dir: "auto" }), element("span", { className: "state", textContent: state }));
+  });
+  page.others.querySelector("ul").replaceChildren(...items);
+  page.others.hidden = items.length === 0;
+}
+
+function build(machines) {
+  rows.clear();
+  sections.clear();
+  for (const machine of machines) {
+    const { category } = machine;
+    if (!sections.has(category)) sections.set(category, new Section(category, names.get(category) ?? category, () => mine.waitFor(category).then(count)));
+    rows.set(machine.machineId, new Row(machine, sections.get(category).list, arrange));
   }
+  page.machines.replaceChildren(...[...sections.values()].map((section) => section.all));
+  page.categories.replaceChildren(...[...sections.values()].map((section) => section.link));
   arrange();
   find();
 }
 
-function addCategory(id) {
-  const name = names.get(id) ?? id;
-  const entry = {
-    heading: element("h2", { id: `category-${id}`, textContent: name }),
-    label: element("span", { textContent: name }),
-    count: element("p"),
-    badge: element("b"),
-    list: element("ul"),
-  };
-  // Safari forgets that a list without bullets is one.
-  entry.list.setAttribute("role", "list");
-  const section = element("section", {}, element("div", {}, entry.heading, entry.count), entry.list);
-  section.setAttribute("aria-labelledby", entry.heading.id);
-  page.machines.append(section);
-  page.categories.append(element("a", { href: `#category-${id}` }, entry.label, " ", entry.badge));
-  categories.set(id, entry);
-  return entry;
-}
-
-function addMachine(machine, category) {
-  const entry = { machine, sign: element("span", { className: "sign" }), word: element("b"), rest: element("span") };
-  entry.sign.setAttribute("aria-hidden", "true");
-  entry.row = element(
-    "li", {}, entry.sign,
-    element("a", { className: "name", href: `/m/${machine.machineId}`, textContent: machine.name, dir: "auto" }),
-    element("span", { className: "state" }, entry.word, entry.rest),
-  );
-  entry.row.dataset.machine = machine.machineId;
-  entry.star = element("button", { type: "button", className: "star", onclick: () => like(machine.machineId) });
-  entry.star.setAttribute("aria-label", `Favourite: ${machine.name}`);
-  entry.row.append(entry.star);
-  entry.home = category.list;
-  machines.set(machine.machineId, entry);
-}
-
-function like(machineId) {
-  toggle(machineId);
-  arrange();
-  machines.get(machineId).star.focus(); // it has moved
-}
-
 /** Favourites first, everything else by category; each in the order of the branch. */
 function arrange() {
-  const lists = new Map([[page.favourites.querySelector("ul"), []], ...[...categories.values()].map(({ list }) => [list, []])]);
-  for (const [id, entry] of machines) {
-    const liked = likes(id);
-    entry.star.setAttribute("aria-pressed", liked);
-    entry.star.textContent = liked ? "★" : "☆";
-    lists.get(liked ? page.favourites.querySelector("ul") : entry.home).push(entry.row);
+  const lists = new Map([[liked, []], ...[...sections.values()].map((section) => [section.list, []])]);
+  for (const row of rows.values()) {
+    row.mark();
+    lists.get(row.isLiked ? liked : row.home).push(row.all);
   }
-  for (const [list, rows] of lists) list.replaceChildren(...rows);
+  for (const [list, items] of lists) list.replaceChildren(...items);
   hideEmpty();
 }
 
 /** Shows what is looked for: by a piece of its name or of its category's. */
 function find() {
   const wanted = plain(page.search.value);
-  for (const { row, machine } of machines.values()) {
-    row.hidden = !plain(`${machine.name} ${names.get(machine.category) ?? machine.category}`).includes(wanted);
+  for (const { all, machine } of rows.values()) {
+    all.hidden = !plain(`${machine.name} ${names.get(machine.category) ?? machine.category}`).includes(wanted);
   }
   hideEmpty();
 }
 
+/** What has no machine to show is not there; nor does anything lead to it. */
 function hideEmpty() {
-  const sections = [page.favourites, ...[...categories.values()].map(({ list }) => list.closest("section"))];
-  for (const section of sections) section.hidden = !section.querySelector("li:not([hidden])");
-  page.nothing.hidden = machines.size === 0 || sections.some((section) => !section.hidden);
+  const shown = (part) => part.querySelector("li:not([hidden])") !== null;
+  for (const { all, link } of sections.values()) all.hidden = link.hidden = !shown(all);
+  page.favourites.hidden = !shown(page.favourites);
+  page.nothing.hidden = rows.size === 0 || [...rows.values()].some(({ all }) => !all.hidden);
 }
 
 /** Without capitals and accents: nobody types them on a phone. */
@@ -156,63 +126,20 @@ function plain(text) {
   return text.trim().normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
-function show(machine) {
-  const entry = machines.get(machine.machineId);
-  entry.machine = machine;
-  entry.row.dataset.status = machine.status;
-  entry.sign.textContent = SIGNS[machine.status] ?? "?";
-  entry.word.textContent = WORDS[machine.status] ?? machine.status;
-  age(entry);
-}
-
-/** Since when it is so; for an unknown one rather why. */
-function age(entry) {
-  const { status, cause, lastChange } = entry.machine;
-  const parts = [];
-  if (status === "unknown" && WHY[cause]) parts.push(WHY[cause]);
-  else if (agesAreKnown) parts.push(ageOf(elapsed(lastChange)));
-  entry.rest.textContent = parts.map((part) => ` · ${part}`).join("");
-}
-
-/** Seconds since then; what we do not hear of does not age. */
-function elapsed(since) {
-  const now = connected || !heardAt ? Date.now() : heardAt;
-  return Math.max(0, now / 1000 + ahead - since);
-}
-
 function count() {
   let free = 0;
-  for (const [id, entry] of categories) {
-    const here = [...machines.values()].filter(({ machine }) => machine.category === id);
-    const ready = here.filter(({ machine }) => machine.status === "free").length;
-    const unknown = here.filter(({ machine }) => machine.status === "unknown").length;
-    entry.count.textContent = `${ready} of ${here.length} free${unknown ? `, ${unknown} unknown` : ""}`;
-    entry.badge.textContent = ready;
-    entry.badge.classList.toggle("none", ready === 0);
-    free += ready;
+  for (const [id, section] of sections) {
+    const here = [...rows.values()].map((row) => row.machine).filter((machine) => machine.category === id);
+    free += section.show(here, mine.waitsFor(id));
   }
-  page.summary.replaceChildren(element("strong", { textContent: `${free} free` }), ` of ${machines.size} machines`);
-  announce(`${free} of ${machines.size} machines are free`);
+  const all = rows.size;
+  page.summary.replaceChildren(element("strong", { textContent: t("phone.free_now", { free }) }), ` ${t("phone.of_machines", { all })}`);
+  announce(t("common.free_of_all", { free, all }));
 }
 
 /** To screen readers, but not with every change. */
 function announce(text) {
   if (performance.now() - announcedAt < ANNOUNCE) return;
   announcedAt = performance.now();
-  page.announcement.textContent = text;
-}
-
-function say(text) {
-  if (page.notice.textContent !== text) page.notice.textContent = text;
-  page.notice.hidden = !text;
-}
-
-function clock(date) {
-  return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-}
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+  put(page.announcement, text);
 }

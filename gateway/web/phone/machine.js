@@ -1,32 +1,32 @@
 // A machine's page: what the gateway wrote into it, kept true while it is open.
 
-import { Live } from "/web/phone/live.js";
-import { TellMe } from "/web/phone/tell-me.js";
-import { inWords, look, strip, week } from "/web/phone/usual.js";
-import { SIGNS, WORDS, WHY, ageOf } from "/web/phone/words.js";
+import { wrong } from "./alerts.js";
+import { Age, doing, keepHere, say } from "./page.js";
+import { TellMe } from "./tell-me.js";
+import { inWords, look, quietest, strip, week } from "./usual.js";
+import { element, list, put } from "../shared/dom.js";
+import { Live } from "../shared/live.js";
+import { SIGNS, ageOf, statusOf, t, whyOf } from "../shared/words.js";
 
 const AGES = 15_000; // ms between two renewals of the age
+const LOOKS = 60_000; // ms between two questions what is foretold
+const MOST_OTHERS = 6; // free ones of the same kind: a screen of a phone
 const found = (id) => document.getElementById(id);
 const row = document.querySelector("[data-status]");
 const id = found("machine").dataset.machine;
-const LOOKS = 60_000; // ms between two questions what is foretold
-const MOST_OTHERS = 6; // free ones of the same kind: a screen of a phone
+const age = new Age();
 let machine = null;
 let lookedFor = null; // the status and since when, as of which the chance was asked
 let all = new Map(); // id → machine
-let ahead = 0; // seconds that the gateway's clock is ahead of ours
-let agesAreKnown = false;
-let heardAt = null; // when anything was heard last, by our clock
 
 const tellMe = new TellMe(id, () => live.open()); // a new member's stream is another one
 const live = new Live({
   snapshot(message) {
-    ahead = message.asOf - Date.now() / 1000;
-    agesAreKnown = message.clock !== "unsynchronised";
+    age.snapshot(message);
     all = new Map(message.machines.map((one) => [one.machineId, one]));
     machine = all.get(id) ?? null;
     if (machine) show();
-    else say("This machine is no longer here.");
+    else say(t("machine.gone"));
   },
   update(message) {
     all.set(message.machineId, { ...all.get(message.machineId), ...message });
@@ -35,30 +35,32 @@ const live = new Live({
   },
   alert: (message) => tellMe.rung(message),
   up() {
-    heardAt = new Date();
-    document.body.classList.remove("old");
+    age.up();
     if (machine) say("");
   },
-  down() {
-    document.body.classList.add("old");
-    const since = heardAt?.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-    say(since ? `No connection, data from ${since}` : "No connection to the gym yet.");
-  },
+  down: () => age.down(),
 });
-live.open();
+live.start();
+keepHere();
 setInterval(() => machine && show(), AGES);
 setInterval(foresee, LOOKS);
+found("wrong").querySelector("button").addEventListener("click", ({ currentTarget }) => {
+  const told = found("wrong").querySelector("span");
+  doing(currentTarget, told, async () => {
+    await wrong(id);
+    put(told, t("machine.wrong_thanks"));
+  });
+});
 
 function show() {
   row.dataset.status = machine.status;
-  row.querySelector(".sign").textContent = SIGNS[machine.status] ?? "?";
-  put("word", WORDS[machine.status] ?? machine.status);
-  const why = machine.status === "unknown" ? WHY[machine.cause] : undefined;
+  put(row.querySelector(".sign"), SIGNS[machine.status] ?? "?");
+  put(found("word"), statusOf(machine.status));
   tellMe.show(machine.status);
   showOthers();
   const asked = `${machine.status} ${machine.lastChange}`;
   if (asked !== lookedFor) foresee(asked);
-  put("rest", why ?? (agesAreKnown ? ageOf(Date.now() / 1000 + ahead - machine.lastChange) : ""));
+  put(found("rest"), whyOf(machine) ?? (age.known ? ageOf(age.since(machine.lastChange)) : ""));
 }
 
 /** The chance is that of this moment: what was foretold before a change is taken away at once. */
@@ -69,13 +71,13 @@ async function foresee(asked = lookedFor) {
   const told = await look(id).catch(() => null);
   if (asked !== lookedFor) return;
   const useful = told?.chance != null && machine.status !== "free" && machine.status !== "out_of_service";
-  if (useful) put("chance", inWords(told.chance));
+  if (useful) put(found("chance"), inWords(told.chance));
   found("chance").hidden = !useful;
   found("usual").hidden = !told?.today;
   if (!told?.today) return;
   document.querySelector(".strip").replaceChildren(strip(told.today, told.now));
   document.querySelector(".week").replaceChildren(week(told.days));
-  document.querySelector(".quietest").textContent = told.quietest.length ? `Quietest around ${told.quietest.join(", ")}` : "";
+  document.querySelector(".quietest").textContent = quietest(told.quietest);
 }
 
 /** What else is free of its kind, where it is not. */
@@ -85,32 +87,15 @@ function showOthers() {
   const names = wanted.map((one) => one.machineId).join();
   if (found("others").dataset.names === names) return;
   found("others").dataset.names = names;
-  const list = element("ul", {}, ...wanted.map(other));
-  list.setAttribute("role", "list");
-  const title = element("h2", { textContent: "Free of the same kind" });
-  found("others").replaceChildren(...(wanted.length ? [element("section", {}, title, list)] : []));
+  const title = element("h2", { textContent: t("machine.others") });
+  const section = element("section", {}, title, list(...wanted.map(other)));
+  found("others").replaceChildren(...(wanted.length ? [section] : []));
 }
 
 function other({ machineId, name }) {
   const sign = element("span", { className: "sign", textContent: SIGNS.free, ariaHidden: "true" });
   const link = element("a", { className: "name", dir: "auto", href: `/m/${machineId}`, textContent: name });
-  const row = element("li", {}, sign, link, element("span", { className: "state", textContent: WORDS.free }));
+  const row = element("li", {}, sign, link, element("span", { className: "state", textContent: statusOf("free") }));
   row.dataset.status = "free";
   return row;
-}
-
-function element(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-/** A screen reader hears of what has changed, and of nothing else. */
-function put(name, text) {
-  if (found(name).textContent !== text) found(name).textContent = text;
-}
-
-function say(text) {
-  put("notice", text);
-  found("notice").hidden = !text;
 }

@@ -1,10 +1,15 @@
 // How likely it is free soon, and how it usually is today: words, a number, a strip of quarter hours.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { drawn as make } from "../shared/dom.js";
+import { language, percent, t } from "../shared/words.js";
+
 const SLOTS = 96, HEIGHT = 28; // quarter hours of a day; units of the strip
 const HOURS = 24, NAMES_WIDE = 2.4; // of the week: columns; room for the names of days, in columns
-const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const LIKELY = [[0.75, "very likely"], [0.5, "likely"], [0.25, "perhaps"], [0, "unlikely"]];
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]; // as Intl says them in English
+const MONDAY = Date.UTC(2024, 0, 1, 12); // ms; any week names the days
+const LIKELY = [[0.75, "very_likely"], [0.5, "likely"], [0.25, "perhaps"], [0, "unlikely"]];
+const dayNames = new Intl.DateTimeFormat(language, { weekday: "short", timeZone: "UTC" });
+const named = DAYS.map((_, day) => dayNames.format(MONDAY + day * 86_400_000));
 
 /** `{ chance, today, quietest, now, days }` of a machine; null where nothing is known yet. */
 export async function look(machineId) {
@@ -16,16 +21,21 @@ export async function look(machineId) {
   return { chance, today: today.some((one) => one !== null) ? today : null, quietest: patterns.quietest, now: slotIn(timezone), days: patterns.weekday };
 }
 
-/** `Free in half an hour: likely (62 %)`. */
+/** `Free in half an hour: likely (62%)`. */
 export function inWords(chance) {
   const [, word] = LIKELY.find(([least]) => chance >= least);
-  return `Free in half an hour: ${word} (${Math.round(chance * 100)} %)`;
+  return t("machine.chance", { word: t(`machine.${word}`), ratio: percent(chance) });
+}
+
+/** The quiet times, as a suggestion; nothing where none is known. */
+export function quietest(times) {
+  return times.length ? t("machine.quietest", { times: times.join(", ") }) : "";
 }
 
 /** A bar for each quarter hour: the higher, the more it is used; a gap where nothing is known. */
 export function strip(today, now) {
   const image = make("svg", { viewBox: `0 0 ${SLOTS} ${HEIGHT}`, role: "img", preserveAspectRatio: "none" });
-  image.append(Object.assign(make("title", {}), { textContent: "How much it is usually used today, from midnight to midnight" }));
+  image.append(Object.assign(make("title", {}), { textContent: t("machine.today_label") }));
   today.forEach((ratio, slot) => {
     if (ratio === null) return;
     const high = Math.max(1, ratio * HEIGHT);
@@ -37,16 +47,16 @@ export function strip(today, now) {
 /** Weekday by hour: the darker, the more it is used; a gap where nothing is known. */
 export function week(days) {
   const image = make("svg", { viewBox: `0 0 ${HOURS + NAMES_WIDE} ${days.length}`, role: "img" });
-  image.append(Object.assign(make("title", {}), { textContent: "How much it is usually used, by weekday and hour" }));
+  image.append(Object.assign(make("title", {}), { textContent: t("machine.week_label") }));
   days.forEach((day, row) => {
     const name = make("text", { x: 0, y: row + 0.75 });
-    name.textContent = DAYS[row];
+    name.textContent = named[row];
     image.append(name);
     for (let hour = 0; hour < HOURS; hour++) {
       const ratio = mean(day.slice(hour * 4, hour * 4 + 4));
       if (ratio === null) continue;
       const cell = make("rect", { x: NAMES_WIDE + hour, y: row, width: 0.94, height: 0.9, "fill-opacity": (0.06 + 0.94 * ratio).toFixed(2) });
-      cell.append(Object.assign(make("title", {}), { textContent: `${DAYS[row]} ${hour}:00 · ${Math.round(ratio * 100)} %` }));
+      cell.append(Object.assign(make("title", {}), { textContent: t("machine.cell", { day: named[row], time: `${hour}:00`, ratio: percent(ratio) }) }));
       image.append(cell);
     }
   });
@@ -71,10 +81,4 @@ function weekday(timezone) {
 
 function clockIn(timeZone, parts) {
   return new Date().toLocaleString("en-GB", { timeZone, ...parts });
-}
-
-function make(tag, attributes) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
 }

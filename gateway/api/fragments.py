@@ -1,0 +1,69 @@
+"""Pieces of HTML that the gateway writes itself: a page says something before any script."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+from gateway.core.events import Status
+from gateway.readmodel import BranchView, MachineView
+
+SIGNS = {
+    Status.FREE: "✓",
+    Status.OCCUPIED: "●",
+    Status.UNKNOWN: "?",
+    Status.OUT_OF_SERVICE: "–",  # noqa: RUF001  as the script has it
+}
+HOLE = re.compile(r"\{([a-z_]+(?:\.[a-z_]+)?)\}")
+Words = Mapping[str, str]
+"""`section.key` → text, escaped."""
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Every `{hole}` by its value, in one go: what a value holds is text. KeyError: no such."""
+    return HOLE.sub(lambda hole: values[hole[1]], template)
+
+
+def word(status: Status, words: Words) -> str:
+    """What a status is called."""
+    return words[f"common.{status.value}"]
+
+
+def listed(title: str, views: Iterable[MachineView], words: Words) -> str:
+    """A section of machines, or nothing at all."""
+    rows = "".join(_row(view, words) for view in views)
+    return f'<section><h2>{title}</h2><ul role="list">{rows}</ul></section>' if rows else ""
+
+
+def by_category(views: Sequence[MachineView], branch: BranchView, words: Words) -> str:
+    """Every machine, as the script shows them later."""
+    return "".join(
+        _section(one.name, [view for view in views if view.category == one.category], words)
+        for one in branch.categories
+    )
+
+
+def _section(name: str, views: Sequence[MachineView], words: Words) -> str:
+    free = sum(view.status is Status.FREE for view in views)
+    counted = words["common.free_here"].format(free=free, all=len(views))
+    rows = "".join(_row(view, words) for view in views)
+    head = f'<div><h2 dir="auto">{escape(name)}</h2><p>{counted}</p></div>'
+    return f'<section>{head}<ul role="list">{rows}</ul></section>'
+
+
+def _row(view: MachineView, words: Words) -> str:
+    return (
+        f'<li data-status="{view.status.value}">'
+        f'<span class="sign" aria-hidden="true">{SIGNS[view.status]}</span>'
+        f'<a class="name" dir="auto" href="/m/{view.machine}">{escape(view.name)}</a>'
+        f'<span class="state"><b>{word(view.status, words)}</b></span></li>'
+    )
+
+
+def languages(named: Iterable[tuple[str, str, str]], now: str) -> str:
+    """A link for every language but the one that is read."""
+    return " ".join(
+        f'<a href="?lang={language}" lang="{language}" hreflang="{language}"'
+        f' title="{sentence}">{name}</a>'
+        for language, name, sentence in named
+        if language != now
+    )

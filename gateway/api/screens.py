@@ -1,0 +1,160 @@
+"""The pages for people: true when written, in the reader's language; scripts keep them true."""
+
+from collections.abc import Callable
+from functools import partial
+from html import escape
+
+import msgspec
+from aiohttp import web
+
+from gateway.api.fragments import SIGNS, by_category, fill, languages, listed, word
+from gateway.api.languages import COOKIE, KEPT, PARAMETER, Languages
+from gateway.api.pages import Pages
+from gateway.api.query import no_parameters
+from gateway.api.ready import Body, Ready, packed_body, reply
+from gateway.core.events import Status
+from gateway.readmodel import MachineView, ReadModel
+
+HTML = "text/html; charset=utf-8"
+VARY = "Accept-Encoding, Accept-Language, Cookie"
+MOST_OTHERS = 6  # free ones of the same kind: a screen of a phone
+SHOWN = 64  # characters of a name that is none of ours
+OF_PHONES = ("common", "problem", "phone", "machine", "alert")
+
+
+class ScreenRoutes:
+    """`/`, `/m/{machineId}`, `/kiosk`, `/technician`, and what installs them on a phone."""
+
+    def __init__(self, model: ReadModel, gym: str, ready: Ready, pages: Pages, first: str) -> None:
+        """`first`: the branch's language."""
+        self._model = model
+        self._gym = gym
+        self._ready = ready
+        self._pages = pages
+        self._languages = Languages(pages, first)
+        worker = pages.text("phone/worker.js").replace("{web}", pages.root)
+        self._worker = packed_body(worker.encode(), "text/javascript; charset=utf-8")
+
+    def routes(self) -> list[web.RouteDef]:
+        """What is served here, to people rather than programs."""
+        return [
+            web.get("/", self.show_branch),
+            web.get("/m/{machine}", self.show_machine),
+            web.get("/kiosk", self.show_kiosk),
+            web.get("/worker.js", self.show_worker),
+            web.get("/manifest.webmanifest", self.show_manifest),
+        ]
+
+    async def show_branch(self, request: web.Request) -> web.Response:
+        """The phone's page; every machine stands in it already."""
+        if PARAMETER in request.query:
+            return self._remember(request)
+        language = self._languages.chosen(request)
+        return self._reply(request, ("/", language), partial(self._branch, language))
+
+    async def show_machine(self, request: web.Request) -> web.Response:
+        """Where a sticker leads."""
+        if PARAMETER in request.query:
+            return self._remember(request)
+        no_parameters(request)
+        name, language = request.match_info["machine"], self._languages.chosen(request)
+        views = self._model.snapshot().machines
+        view = next((one for one in views if one.machine == name and one.gym == self._gym), None)
+        if view is None:
+            return self._nowhere(name, language)
+        write = partial(self._machine, view, language)
+        return self._reply(request, ("/m/", name, language), write)
+
+    async def show_kiosk(self, request: web.Request) -> web.Response:
+        """The wall's screen; what its address says further, its script reads."""
+        language = self._languages.of_place(request)
+        write = partial(self._page, "kiosk/index.html", language, ("common", "kiosk"))
+        return self._reply(request, ("/kiosk", language), write)
+
+    async def show_worker(self, request: web.Request) -> web.Response:
+        """The service worker; it stands at the root, for its scope is where it stands."""
+        return reply(request, self._worker)
+
+    async def show_manifest(self, request: web.Request) -> web.Response:
+        """What a phone that installs the page is told."""
+        words = self._languages.flat(self._languages.chosen(request))
+        name = self._model.branch(self._gym).name
+        told = {
+            "name": name,
+            "short_name": name[:12],
+            "description": words["phone.install"],
+            "start_url": "/",
+            "scope": "/",
+            "display": "standalone",
+            "theme_color": "#17603c",
+            "background_color": "#f4f5f2",
+            "icons": [
+                {"src": f"{self._pages.root}/shared/icon.svg", "sizes": "any"},
+                {"src": f"{self._pages.root}/shared/icon-512.png", "sizes": "512x512"},
+                {"src": f"{self._pages.root}/shared/icon-192.png", "sizes": "192x192"},
+            ],
+        }
+        body = packed_body(msgspec.json.encode(told), "application/manifest+json", vary=VARY)
+        return reply(request, body)
+
+    # --- how they are written --------------------------------------------------------------------
+
+    def _reply(
+        self, request: web.Request, key: tuple[str, ...], write: Callable[[], str]
+    ) -> web.Response:
+        return reply(request, self._ready.get(key) or self._ready.put(key, _body(write())))
+
+    def _remember(self, request: web.Request) -> web.Response:
+        """The language that was asked for, on this phone; then the page itself."""
+        reply = web.Response(status=303, headers={"Location": request.path})
+        language = self._languages.chosen(request)
+        reply.set_cookie(COOKIE, language, max_age=KEPT, samesite="Strict")
+        return reply
+
+    def _page(self, name: str, language: str, parts: tuple[str, ...], /, **more: str) -> str:
+        """A template, filled: what all pages need, and `more`, which is HTML."""
+        branch = self._model.branch(self._gym)
+        values = self._languages.flat(language) | {
+            "language": language,
+            "languages": languages(self._languages.named(), language),
+            "words": self._languages.embedded(language, *parts),
+            "web": self._pages.root,
+            "branch": escape(branch.name),
+            "as_of": f"{branch.as_of:.0f}" if self._model.synchronised() else "",
+        }
+        return fill(self._pages.text(name), values | more)
+
+    def _branch(self, language: str) -> str:
+        views = [one for one in self._model.snapshot().machines if one.gym == self._gym]
+        words, branch = self._languages.flat(language), self._model.branch(self._gym)
+        free = sum(one.status is Status.FREE for one in views)
+        counted = words["common.free_of_all"].format(free=free, all=len(views))
+        machines = by_category(views, branch, words)
+        return self._page(
+            "phone/index.html", language, OF_PHONES, machines=machines, summary=counted
+        )
+
+    def _machine(self, view: MachineView, language: str) -> str:
+        words = self._languages.flat(language)
+        others = listed(words["machine.others"], self._others(view), words)
+        named = {"name": escape(view.name), "machine": view.machine, "status": view.status.value}
+        named |= {"sign": SIGNS[view.status], "word": word(view.status, words)}
+        return self._page("phone/machine.html", language, OF_PHONES, others=others, **named)
+
+    def _others(self, view: MachineView) -> list[MachineView]:
+        """What else is free of its kind, where it is not."""
+        if view.status is Status.FREE:
+            return []
+        alike = self._model.category(self._gym, view.category)
+        return [one for one in alike if one.status is Status.FREE][:MOST_OTHERS]
+
+    def _nowhere(self, name: str, language: str) -> web.Response:
+        words, branch = self._languages.flat(language), self._model.branch(self._gym).name
+        said = words["machine.nowhere"].replace("{name}", escape(name[:SHOWN]))
+        hint = words["machine.nowhere_hint"].replace("{branch}", escape(branch))
+        page = self._page("phone/nowhere.html", language, (), said=said, hint=hint)
+        return web.Response(status=404, text=page, content_type="text/html")
+
+
+def _body(page: str) -> Body:
+    return packed_body(page.encode(), HTML, vary=VARY)

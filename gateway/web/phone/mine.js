@@ -1,0 +1,90 @@
+// What this phone waits for: listed on the first page, each to be taken back, and rung here too.
+
+import { armed, cancel, seen, subscribe } from "./alerts.js";
+import { doing, say } from "./page.js";
+import { chosen } from "./quiet.js";
+import { hush, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
+import { element, put } from "../shared/dom.js";
+import { clock, t } from "../shared/words.js";
+
+const section = document.getElementById("mine");
+const rows = section.querySelector("ul");
+
+export class Mine {
+  #alerts = [];
+  #rung = new Map(); // firing id → message
+  #nameOf;
+  #joined;
+
+  /** `nameOf(alert)` is what it waits for; `joined` is called when this phone has become a member. */
+  constructor(nameOf, joined) {
+    this.#nameOf = nameOf;
+    this.#joined = joined;
+    onHushed((firingId) => this.#over(firingId));
+  }
+
+  /** Asks anew: at each snapshot, for other tabs and the gateway change it too. */
+  async look() {
+    this.#alerts = await armed();
+    if (this.#alerts.length) unlockAtNextTap();
+    this.draw();
+  }
+
+  /** One of this member's alerts has rung. */
+  rung(message) {
+    this.#rung.set(message.firingId, message);
+    ring(message.firingId, message.name);
+    this.look();
+  }
+
+  waitsFor(category) {
+    return this.#alerts.some((one) => one.category === category && !one.machineId);
+  }
+
+  /** Any machine of the category that becomes free. */
+  async waitFor(category) {
+    unlock();
+    await subscribe({ category, ...chosen() }, this.#joined);
+    await this.look();
+  }
+
+  draw() {
+    rows.replaceChildren(...[...this.#rung.values()].map((one) => this.#rang(one)), ...this.#alerts.map((one) => this.#waiting(one)));
+    section.hidden = !rows.firstChild;
+  }
+
+  #rang({ firingId, alertId, machineId, name }) {
+    const go = element("a", { className: "name", href: `/m/${machineId}`, textContent: t("alert.go", { name }), dir: "auto" });
+    return this.#row("🔔", go, "", t("alert.seen"), async () => {
+      hush(firingId);
+      this.#over(firingId);
+      await seen(alertId);
+    });
+  }
+
+  #waiting(alert) {
+    const { machineId, alertId, place, expiresAt } = alert;
+    const name = this.#nameOf(alert);
+    const what = machineId
+      ? element("a", { className: "name", href: `/m/${machineId}`, textContent: name, dir: "auto" })
+      : element("span", { className: "name", textContent: t("alert.any", { category: name }), dir: "auto" });
+    const turn = place === 1 ? t("alert.first") : t("alert.place", { place });
+    return this.#row("⏳", what, `${turn} ${t("phone.until", { time: clock(expiresAt) })}`, t("alert.do_not"), async () => {
+      await cancel(alertId);
+      await this.look();
+    });
+  }
+
+  #row(sign, what, state, label, act) {
+    const told = element("span", { className: "state", textContent: state });
+    told.setAttribute("role", "status");
+    const button = element("button", { type: "button", className: "quiet", textContent: label });
+    button.addEventListener("click", () => doing(button, told, act));
+    return element("li", {}, element("span", { className: "sign", textContent: sign, ariaHidden: "true" }), what, told, button);
+  }
+
+  #over(firingId) {
+    this.#rung.delete(firingId);
+    this.draw();
+  }
+}

@@ -1,0 +1,66 @@
+// What every page of a member does: tell how old the data is, and keep the gateway's time.
+
+import { clock, t } from "../shared/words.js";
+import { put } from "../shared/dom.js";
+
+const OLD = 60; // seconds: a page that was written longer ago comes from the phone's own store
+const notice = document.getElementById("notice");
+
+/** Ages by the gateway's clock; what we do not hear of does not age. */
+export class Age {
+  #ahead = 0; // seconds that the gateway's clock is ahead of ours
+  #heardAt = Number(document.body.dataset.asOf) || null; // when anything was heard last, by our clock
+  #connected = false;
+  known = false; // whether the gateway knows the time
+
+  constructor() {
+    if (this.#heardAt && Date.now() / 1000 - this.#heardAt > OLD) this.down();
+  }
+
+  snapshot({ asOf, clock }) {
+    this.#ahead = asOf - Date.now() / 1000;
+    this.known = clock !== "unsynchronised";
+  }
+
+  up() {
+    this.#heardAt = Date.now() / 1000;
+    this.#connected = true;
+    document.body.classList.remove("old");
+  }
+
+  down() {
+    this.#connected = false;
+    document.body.classList.add("old");
+    say(this.#heardAt ? t("common.cut_off_since", { time: clock(this.#heardAt) }) : t("common.cut_off"));
+  }
+
+  /** Seconds since then. */
+  since(moment) {
+    const now = this.#connected || !this.#heardAt ? Date.now() / 1000 : this.#heardAt;
+    return Math.max(0, now + this.#ahead - moment);
+  }
+}
+
+/** Tell it above the page; nothing hides it. */
+export function say(text) {
+  put(notice, text);
+  notice.hidden = !text;
+}
+
+/** One at a time; what went wrong is told where the button is. */
+export async function doing(pressed, told, work) {
+  pressed.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    put(told, error.message || t("common.unreachable"));
+  } finally {
+    pressed.disabled = false;
+  }
+}
+
+/** Installable, and there when the link is gone: where the browser lets a page have a worker. */
+export async function keepHere() {
+  if (!window.isSecureContext || !("serviceWorker" in navigator)) return null;
+  return navigator.serviceWorker.register("/worker.js").catch(() => null);
+}

@@ -1,0 +1,131 @@
+// The link to /stream: one EventSource in a browser, however many of our tabs are open.
+//
+// The tab that was looked at last leads: it has the stream and passes on what it hears. The newest
+// claim wins; a leader that goes says so, and one that falls silent is followed by another.
+
+const SILENCE = 35_000; // ms without a word: three heartbeats are missing
+const AGAIN = [1_000, 15_000]; // ms to the next try after a refusal: doubling, within these, never given up
+const PATIENCE = 3_000; // ms without a link before anyone is told: a page that wakes up needs one
+const HANDOVER = 300; // ms within which one of the others takes over
+const ANSWER = 1_500; // ms that a tab opened in the background waits for a leader
+const SAID = ["snapshot", "machine_update", "alert", "heartbeat", "open"];
+
+export class Live {
+  #url;
+  #tell;
+  #channel = null;
+  #claim = null; // [when, who]: since when we lead; null while another does
+  #source = null;
+  #timers = {};
+  #wait = AGAIN[0];
+
+  /** `tell` has `snapshot(message)`, `update(message)`, `up()`, `down()`, and may have `alert(message)`. */
+  constructor(tell, url = "/stream") {
+    this.#url = url;
+    this.#tell = tell;
+    if ("BroadcastChannel" in window) {
+      this.#channel = new BroadcastChannel(`live ${url}`);
+      this.#channel.onmessage = ({ data }) => this.#told(data);
+    }
+    addEventListener("pageshow", ({ persisted }) => persisted && this.open());
+    addEventListener("pagehide", () => this.#leave());
+    addEventListener("online", () => this.#claim && this.open());
+    document.addEventListener("visibilitychange", () => document.hidden || this.open());
+  }
+
+  /** To be called once; a tab in the background first asks for who has the stream. */
+  start() {
+    if (!document.hidden || !this.#channel) return this.open();
+    this.#channel.postMessage({ hello: true });
+    this.#after("silence", ANSWER, () => this.open());
+    this.#soonDown();
+  }
+
+  /** Lead, and begin anew: a stream that slept may be dead without an error, its snapshot is small. */
+  open() {
+    this.#claim = [Date.now(), Math.random()];
+    this.#channel?.postMessage({ claim: this.#claim });
+    this.#connect();
+  }
+
+  #told({ claim, hello, gone, down, name, text }) {
+    if (claim) this.#yield(claim);
+    else if (hello) this.#claim && this.#connect();
+    else if (gone) this.#after("silence", Math.random() * HANDOVER, () => this.open());
+    else if (!this.#claim && down) this.#tell.down();
+    else if (!this.#claim) this.#heard(name, text);
+  }
+
+  /** Another leads now; unless our claim is the newer one, of which it has to hear. */
+  #yield(claim) {
+    const [at, who] = this.#claim ?? [0, 0];
+    if (at > claim[0] || (at === claim[0] && who > claim[1])) {
+      this.#channel.postMessage({ claim: this.#claim });
+      return;
+    }
+    this.#claim = null;
+    this.#close();
+    this.#expect();
+  }
+
+  #connect() {
+    this.#close();
+    const source = (this.#source = new EventSource(this.#url));
+    for (const name of SAID) source.addEventListener(name, ({ data }) => this.#pass(name, data));
+    source.addEventListener("error", () => this.#failed(source));
+    this.#expect();
+    this.#soonDown();
+  }
+
+  #pass(name, text) {
+    this.#wait = AGAIN[0];
+    this.#channel?.postMessage({ name, text });
+    this.#heard(name, text);
+  }
+
+  #heard(name, text) {
+    if (name === "snapshot") this.#tell.snapshot(JSON.parse(text));
+    if (name === "machine_update") this.#tell.update(JSON.parse(text));
+    if (name === "alert") this.#tell.alert?.(JSON.parse(text));
+    clearTimeout(this.#timers.down);
+    this.#timers.down = null;
+    this.#tell.up();
+    this.#expect();
+  }
+
+  #expect() {
+    this.#after("silence", SILENCE * (1 + 0.2 * Math.random()), () => this.open());
+  }
+
+  #failed(source) {
+    this.#soonDown();
+    if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    this.#after("again", this.#wait * (0.5 + Math.random()), () => this.#connect());
+    this.#wait = Math.min(2 * this.#wait, AGAIN[1]);
+  }
+
+  #soonDown() {
+    this.#timers.down ??= setTimeout(() => {
+      if (this.#claim) this.#channel?.postMessage({ down: true });
+      this.#tell.down();
+    }, PATIENCE);
+  }
+
+  #after(what, wait, act) {
+    clearTimeout(this.#timers[what]);
+    this.#timers[what] = setTimeout(act, wait);
+  }
+
+  #leave() {
+    if (this.#claim) this.#channel?.postMessage({ gone: true });
+    this.#claim = null;
+    this.#close();
+  }
+
+  #close() {
+    this.#source?.close();
+    this.#source = null;
+    clearTimeout(this.#timers.silence);
+    clearTimeout(this.#timers.again);
+  }
+}
