@@ -10,7 +10,7 @@ from config.sections import Config, Sensor, Serial
 
 SWAPPED = (  # whole sections
     *("occupancy", "categories", "machines", "sensors", "serial"),
-    *("alerts", "limits", "notify"),
+    *("alerts", "limits", "notify", "kiosk"),
 )
 KEYS = {  # of sections of which the rest waits for a start
     "branch": (

@@ -58,6 +58,8 @@ def _texts(config: Config) -> Iterator[tuple[Place, str, values.Check]]:
     yield from _each(("notify", "webhooks"), notify.webhooks, values.web)
     yield ("notify", "vapid_contact"), notify.vapid_contact or "", values.contact
     yield from _each(("notify", "push_hosts"), notify.push_hosts, values.push_host)
+    if config.kiosk.screen is not None:
+        yield ("kiosk", "screen"), config.kiosk.screen, values.hours
     yield ("upstream", "url"), config.upstream.url if config.upstream else "", values.upstream
 
 

@@ -201,6 +201,14 @@ class Upstream(Section, frozen=True):
     url: Text
 
 
+class Kiosk(Section, frozen=True):
+    """`[kiosk]`: how the screens on the walls look."""
+
+    logo: Text | None = None  # a file: SVG, PNG, JPEG or WebP
+    colour: Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")] = "#17603c"  # of the head
+    screen: Text | None = None  # "06:00-23:00", local time; else dark; None: while we are open
+
+
 class Simulator(Section, frozen=True):
     """`[simulator]`: people instead of sensors."""
 
@@ -226,4 +234,5 @@ class Config(Section, frozen=True):
     alerts: Alerts = Alerts()
     notify: Notify = Notify()
     upstream: Upstream | None = None
+    kiosk: Kiosk = Kiosk()
     simulator: Simulator | None = None

@@ -63,6 +63,14 @@ class Patterns:
 
 
 @dataclass(frozen=True, slots=True)
+class Usual:
+    """A branch's usual week, in its own time."""
+
+    timezone: str
+    patterns: Patterns
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """A machine's bins in [start, end), the open one included, and its usual week."""
 
@@ -111,6 +119,9 @@ class ReadModel(Protocol):
 
     async def history(self, gym: str, machine: str, start: float, end: float) -> History:
         """Bins between two moments (epoch seconds), widened to whole bins."""
+
+    async def usual(self, gym: str) -> Usual:
+        """The usual week of a branch, all its machines together."""
 
     def foretell(self, gym: str, machine: str, horizon: float = HORIZON) -> Prediction | None:
         """How likely it is free in `horizon` seconds; None where nobody can say."""

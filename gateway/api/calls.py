@@ -31,6 +31,7 @@ from gateway.api.service import ServiceRoutes
 from gateway.api.socket import SocketRoutes
 from gateway.api.stickers import StickerRoutes
 from gateway.api.stream import StreamRoutes
+from gateway.api.usual import UsualRoutes
 
 
 def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[Operation]:
@@ -41,6 +42,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
     subjects = (
         BranchRoutes(model, live),
         MachineRoutes(model, gym, live),
+        UsualRoutes(model, history),
         StickerRoutes(model, gym, backing.config.branch.public_url, history),
         HistoryRoutes(model, gym, history),
         service,
@@ -64,7 +66,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
 
 def beside(backing: Backing, live: Ready) -> list[web.RouteDef]:
     """Pages, and what is served at the local socket only."""
-    branch, pages = backing.config.branch, Pages()
+    branch, kiosk, pages = backing.config.branch, backing.config.kiosk, Pages()
     parts = (
         AdminRoutes(backing.admin),
         KeyRoutes(backing.credentials, backing.locksmith),
@@ -76,7 +78,7 @@ def beside(backing: Backing, live: Ready) -> list[web.RouteDef]:
             backing.audience.has_stream,
             backing.test_alert,
         ),
-        ScreenRoutes(backing.model, branch.id, live, pages, branch.language),
+        ScreenRoutes(backing.model, branch.id, live, pages, branch.language, kiosk),
         PageRoutes(pages),
         DocsPage(pages),
     )

@@ -84,6 +84,11 @@ HISTORY: dict[str, object] = {
         "basis": "8 weeks of this machine",
     },
 }
+USUAL: dict[str, object] = {
+    "gymId": "hk-central",
+    "timezone": "Asia/Hong_Kong",
+    "patterns": {"weekday": [[0.1] * 96] * 7, "busiest": ["18:00"], "quietest": ["14:15"]},
+}
 EVENT: dict[str, object] = {
     "id": "5e0c2f7a9b3d4e61-1047",
     "machineId": "leg-press-01",

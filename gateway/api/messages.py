@@ -143,6 +143,14 @@ class Week(Wire, frozen=True):
     quietest: tuple[str, ...]
 
 
+class UsualReply(Wire, frozen=True):
+    """`GET /branches/{gymId}/usual`: all its machines together."""
+
+    gym_id: str
+    timezone: str
+    patterns: Week
+
+
 class PredictionRow(Wire, frozen=True):
     """What is foretold; times are null while the machine is free."""
 
@@ -326,13 +334,14 @@ def history_reply(
         bin_seconds=BIN_SECONDS,
         timezone=history.timezone,
         bins=[bin_row(done) for done in history.bins],
-        patterns=_week(history.patterns),
+        patterns=week_of(history.patterns),
         prediction=prediction_row(told),
         clock=clock,
     )
 
 
-def _week(patterns: Patterns) -> Week:
+def week_of(patterns: Patterns) -> Week:
+    """As a reply carries it."""
     return Week(weekday=patterns.weekday, busiest=patterns.busiest, quietest=patterns.quietest)
 
 

@@ -62,8 +62,13 @@ class PageRoutes:
     def routes(self) -> list[web.RouteDef]:
         """What is served here, to people rather than programs."""
         return [
+            web.get("/web/version", self.show_version),
             web.get("/web/{file:.+}", self.show_file),
         ]
+
+    async def show_version(self, _request: web.Request) -> web.Response:
+        """Which one is served now: a screen that runs for months looks whether it is its own."""
+        return web.Response(text=self._pages.version, headers={"Cache-Control": "no-store"})
 
     async def show_file(self, request: web.Request) -> web.Response:
         """One of the files that ship; a page of another version gets ours, not to be kept."""

@@ -1,12 +1,15 @@
 """The pages for people: true when written, in the reader's language; scripts keep them true."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from html import escape
+from pathlib import Path
 
 import msgspec
 from aiohttp import web
 
+from config.sections import Kiosk
 from gateway.api.fragments import SIGNS, by_category, fill, languages, listed, word
 from gateway.api.languages import COOKIE, KEPT, PARAMETER, Languages
 from gateway.api.pages import Pages
@@ -18,14 +21,31 @@ from gateway.readmodel import MachineView, ReadModel
 HTML = "text/html; charset=utf-8"
 VARY = "Accept-Encoding, Accept-Language, Cookie"
 MOST_OTHERS = 6  # free ones of the same kind: a screen of a phone
+KINDS = {
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+}
+LARGEST_LOGO = 262_144  # bytes: a logo, not a photograph
 SHOWN = 64  # characters of a name that is none of ours
 OF_PHONES = ("common", "problem", "phone", "machine", "alert")
+
+log = logging.getLogger(__name__)
 
 
 class ScreenRoutes:
     """`/`, `/m/{machineId}`, `/kiosk`, `/technician`, and what installs them on a phone."""
 
-    def __init__(self, model: ReadModel, gym: str, ready: Ready, pages: Pages, first: str) -> None:
+    def __init__(
+        self,
+        model: ReadModel,
+        gym: str,
+        ready: Ready,
+        pages: Pages,
+        first: str,
+        kiosk: Kiosk,
+    ) -> None:
         """`first`: the branch's language."""
         self._model = model
         self._gym = gym
@@ -33,6 +53,8 @@ class ScreenRoutes:
         self._pages = pages
         self._languages = Languages(pages, first)
         worker = pages.text("phone/worker.js").replace("{web}", pages.root)
+        self._kiosk = kiosk
+        self._logo = logo_of(kiosk.logo)
         self._worker = packed_body(worker.encode(), "text/javascript; charset=utf-8")
 
     def routes(self) -> list[web.RouteDef]:
@@ -41,6 +63,7 @@ class ScreenRoutes:
             web.get("/", self.show_branch),
             web.get("/m/{machine}", self.show_machine),
             web.get("/kiosk", self.show_kiosk),
+            web.get("/kiosk/logo", self.show_logo),
             web.get("/worker.js", self.show_worker),
             web.get("/manifest.webmanifest", self.show_manifest),
         ]
@@ -68,8 +91,13 @@ class ScreenRoutes:
     async def show_kiosk(self, request: web.Request) -> web.Response:
         """The wall's screen; what its address says further, its script reads."""
         language = self._languages.of_place(request)
-        write = partial(self._page, "kiosk/index.html", language, ("common", "kiosk"))
-        return self._reply(request, ("/kiosk", language), write)
+        return self._reply(request, ("/kiosk", language), partial(self._wall, language))
+
+    async def show_logo(self, request: web.Request) -> web.Response:
+        """The branch's logo, if it has one."""
+        if self._logo is None:
+            raise web.HTTPNotFound
+        return reply(request, self._logo)
 
     async def show_worker(self, request: web.Request) -> web.Response:
         """The service worker; it stands at the root, for its scope is where it stands."""
@@ -141,6 +169,12 @@ class ScreenRoutes:
         named |= {"sign": SIGNS[view.status], "word": word(view.status, words)}
         return self._page("phone/machine.html", language, OF_PHONES, others=others, **named)
 
+    def _wall(self, language: str) -> str:
+        settings = {"colour": self._kiosk.colour, "screen": escape(self._kiosk.screen or "")}
+        logo = '<img id="logo" src="/kiosk/logo" alt="">' if self._logo else ""
+        more = settings | {"logo": logo, "version": self._pages.version, "gym": self._gym}
+        return self._page("kiosk/index.html", language, ("common", "kiosk"), **more)
+
     def _others(self, view: MachineView) -> list[MachineView]:
         """What else is free of its kind, where it is not."""
         if view.status is Status.FREE:
@@ -154,6 +188,23 @@ class ScreenRoutes:
         hint = words["machine.nowhere_hint"].replace("{branch}", escape(branch))
         page = self._page("phone/nowhere.html", language, (), said=said, hint=hint)
         return web.Response(status=404, text=page, content_type="text/html")
+
+
+def logo_of(path: str | None) -> Body | None:
+    """The branch's logo; one that cannot be shown is told in the log, and left out."""
+    if path is None:
+        return None
+    kind = KINDS.get(Path(path).suffix.lower())
+    try:
+        told = Path(path).read_bytes()
+    except OSError as error:
+        log.warning("[kiosk] logo = %r is not shown: %s", path, error)
+        return None
+    if kind is None or len(told) > LARGEST_LOGO:
+        wanted = f"must be one of {', '.join(KINDS)}, of at most {LARGEST_LOGO} bytes"
+        log.warning("[kiosk] logo = %r is not shown: %s", path, wanted)
+        return None
+    return packed_body(told, kind)
 
 
 def _body(page: str) -> Body:

@@ -34,7 +34,15 @@ class StickerRoutes:
                 tag="Machines",
                 parameters=(examples.MACHINE_ID,),
                 media=SVG,
-            )
+            ),
+            Operation(
+                method="GET",
+                path="/qr.svg",
+                handler=self.show_code_of_branch,
+                summary="A QR code that leads to the branch's page",
+                tag="Branches",
+                media=SVG,
+            ),
         ]
 
     async def show_code(self, request: web.Request) -> web.Response:
@@ -43,7 +51,14 @@ class StickerRoutes:
         machine = identifier(request, "machineId", "machine")
         with looking_up("machine", machine):
             self._model.machine(self._gym, machine)
-        url = link(self._public_url, machine)
+        return await self._reply(request, link(self._public_url, machine))
+
+    async def show_code_of_branch(self, request: web.Request) -> web.Response:
+        """As an image."""
+        no_parameters(request)
+        return await self._reply(request, self._public_url)
+
+    async def _reply(self, request: web.Request, url: str) -> web.Response:
         body = self._ready.get(url)
         if body is None:
             image = await in_thread(lambda: svg(url))  # 5 ms; on a Pi 25

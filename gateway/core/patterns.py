@@ -42,6 +42,19 @@ class Week:
         )
 
 
+def mean(weeks: Iterable[Sequence[Sequence[Ratio]]]) -> tuple[tuple[Ratio, ...], ...]:
+    """The week of several machines together: each counts the same where it was observed."""
+    days: list[list[list[float]]] = [[[] for _ in range(SLOTS)] for _ in range(7)]
+    for week in weeks:
+        for cells, ratios in zip(days, week, strict=True):
+            for cell, ratio in zip(cells, ratios, strict=True):
+                if ratio is not None:
+                    cell.append(ratio)
+    return tuple(
+        tuple(round(sum(cell) / len(cell), 3) if cell else None for cell in cells) for cells in days
+    )
+
+
 def busiest(
     day: Sequence[Ratio], within: Callable[[int], bool]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -23,6 +23,7 @@ from gateway.readmodel import (
     Patterns,
     Replay,
     Snapshot,
+    Usual,
 )
 from gateway.store import bins as bin_table
 from gateway.store import log
@@ -170,6 +171,13 @@ class Branch:
         week = await self._week(machine)
         return History(begin, int(end), self._config.branch.timezone, chosen, week)
 
+    async def usual(self, gym: str) -> Usual:
+        """Every machine's week, and their mean; each is kept, so that mostly nothing is read."""
+        self._must_be_ours(gym)
+        weeks = [(await self._week(machine)).weekday for machine in (*self._machines,)]
+        zone = self._config.branch.timezone
+        return Usual(zone, self._named(patterns.mean(weeks), self._clock.wall()))
+
     def _open(self, machine: str) -> Sequence[Bin]:
         if machine not in self._machines or not self._clock.synchronised:
             return []
@@ -186,11 +194,14 @@ class Branch:
         return week
 
     def _usual(self, machine: str, now: float, conn: sqlite3.Connection) -> Patterns:
-        ratios = usual_week(conn, self._chain(machine), now, self._zone).ratios()
+        return self._named(usual_week(conn, self._chain(machine), now, self._zone).ratios(), now)
+
+    def _named(self, ratios: Sequence[Sequence[patterns.Ratio]], now: float) -> Patterns:
+        """With today's busiest and quietest moments while the branch is open."""
         today = self._opening.local_day(now)
         open_at = self._opening.quarter_open(now)
         busiest, quietest = patterns.busiest(ratios[today], open_at)
-        return Patterns(ratios, busiest, quietest)
+        return Patterns(tuple(map(tuple, ratios)), busiest, quietest)
 
     def _chain(self, machine: str) -> list[str]:
         replaces = {m.id: m.replaces for m in self._config.machines}

@@ -16,6 +16,7 @@ from gateway.readmodel import (
     Patterns,
     Replay,
     Snapshot,
+    Usual,
 )
 
 GYM = "hk-central"
@@ -98,6 +99,11 @@ class MemoryModel:
         bins = tuple(Bin(machine, s, 477.0, 900.0, 2, open=s == running) for s in starts)
         week = Patterns(((0.1,) * 96,) * 7, ("18:00",), ("14:15",))
         return History(first, int(end), "Asia/Hong_Kong", bins, week)
+
+    async def usual(self, gym: str) -> Usual:
+        await self._disk()
+        self.branch(gym)
+        return Usual("Asia/Hong_Kong", Patterns(((0.1,) * 96,) * 7, ("18:00",), ("14:15",)))
 
     def snapshot(self) -> Snapshot:
         return Snapshot(self.cursor, tuple(self.views.values()))

@@ -1,0 +1,135 @@
+// The screen on the wall: what is free, where it stands, what frees soon. It runs for months.
+
+import { Care } from "./care.js";
+import { Plan } from "./plan.js";
+import { Soon } from "./soon.js";
+import { element, put } from "../shared/dom.js";
+import { Live } from "../shared/live.js";
+import { SIGNS, STATUSES, clock, statusOf, t } from "../shared/words.js";
+
+const NAMES = 60_000; // ms between two questions for names, opening and what is foretold
+const AGAIN = 5_000; // ms to the next one where there was no answer
+const HOUR = 3_600_000; // ms between two looks at the usual day
+
+const page = Object.fromEntries(
+  ["branch", "closed", "notice", "counts", "plan", "soon", "usual", "busiest", "quietest", "legend"].map((id) => [id, document.getElementById(id)]),
+);
+const asked = new URLSearchParams(location.search);
+const gym = asked.get("branch") ?? document.body.dataset.gym;
+const machines = new Map(); // id → machine as it stands
+const counts = new Map(); // category id → { name, number, all }
+const plan = new Plan(page.plan);
+const soon = new Soon(page.soon);
+const care = new Care(asked);
+let heardAt = Number(document.body.dataset.asOf) || null; // epoch seconds
+
+const live = new Live({
+  snapshot({ machines: list, asOf }) {
+    heardAt = asOf;
+    if ([...machines.keys()].join() !== list.map((one) => one.machineId).join()) build(list);
+    for (const machine of list) take(machine);
+    for (const category of counts.keys()) count(category);
+  },
+  update(message) {
+    const before = machines.get(message.machineId);
+    if (!before) return;
+    take({ ...before, ...message, likelyFreeIn30m: null, expectedFreeAt: null });
+    count(before.category);
+    heardAt = message.timestamp;
+  },
+  up() {
+    heardAt = Math.max(heardAt ?? 0, Date.now() / 1000);
+    document.body.classList.remove("old");
+    say("");
+    care.back();
+  },
+  down() {
+    document.body.classList.add("old");
+    say(heardAt ? t("kiosk.no_data", { time: clock(heardAt) }) : t("kiosk.no_data_yet"));
+    care.gone();
+  },
+}, `/stream?branch=${encodeURIComponent(gym)}`);
+
+page.legend.append(...STATUSES.map((status) => {
+  const sign = element("b", { textContent: SIGNS[status] });
+  const item = element("span", {}, sign, ` ${statusOf(status)}`);
+  item.dataset.status = status;
+  return item;
+}));
+live.start();
+ask();
+usual();
+
+function build(list) {
+  machines.clear();
+  counts.clear();
+  for (const { category } of list) if (!counts.has(category)) counts.set(category, counted(category));
+  page.counts.replaceChildren(...[...counts.values()].map(({ all }) => all));
+  plan.build(list);
+}
+
+function counted(category) {
+  const name = element("h2", { textContent: category, dir: "auto" });
+  const number = element("b"), of = element("span");
+  return { name, number, of, all: element("div", {}, name, element("p", {}, number, of)) };
+}
+
+function take(machine) {
+  machines.set(machine.machineId, machine);
+  plan.show(machine);
+  soon.show(machine);
+}
+
+function count(category) {
+  const here = [...machines.values()].filter((machine) => machine.category === category);
+  const free = here.filter(({ status }) => status === "free").length;
+  const { number, of, all } = counts.get(category);
+  put(number, `${free}`);
+  put(of, ` / ${here.length}`);
+  all.classList.toggle("none", free === 0);
+}
+
+/** Names, whether it is open, and what is foretold: what the stream does not say. */
+async function ask() {
+  let wait = NAMES;
+  try {
+    const reply = await fetch(`/branches/${encodeURIComponent(gym)}`);
+    if (reply.status === 404) return say(t("kiosk.no_branch", { branch: gym }));
+    const branch = await reply.json();
+    put(page.branch, branch.name);
+    page.closed.hidden = branch.open;
+    care.branch(branch);
+    for (const { category, name } of branch.categories) if (counts.has(category)) put(counts.get(category).name, name);
+    await Promise.all(branch.categories.map(foretold));
+  } catch {
+    wait = AGAIN;
+  }
+  setTimeout(ask, wait);
+}
+
+async function foretold({ category }) {
+  const reply = await fetch(`/branches/${encodeURIComponent(gym)}/categories/${category}/machines`);
+  if (!reply.ok) return;
+  for (const { machineId, lastChange, likelyFreeIn30m, expectedFreeAt } of (await reply.json()).machines) {
+    const machine = machines.get(machineId);
+    if (machine?.lastChange === lastChange) take({ ...machine, likelyFreeIn30m, expectedFreeAt });
+  }
+}
+
+async function usual() {
+  let wait = HOUR;
+  try {
+    const { patterns } = await (await fetch(`/branches/${encodeURIComponent(gym)}/usual`)).json();
+    put(page.busiest, patterns.busiest.join(" · "));
+    put(page.quietest, patterns.quietest.join(" · "));
+    page.usual.hidden = patterns.busiest.length === 0;
+  } catch {
+    wait = AGAIN;
+  }
+  setTimeout(usual, wait);
+}
+
+function say(text) {
+  put(page.notice, text);
+  page.notice.hidden = !text;
+}
