@@ -1,0 +1,54 @@
+"""The pages, against a real gateway with its broker and simulated people, in a real browser.
+
+    python -m tests.acceptance.pages [axe] [pictures] …  [--out FOLDER]
+
+Prints each figure beside what is wanted; ends with 1 if anything is missed.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.acceptance.pages import axe, pictures
+from tests.acceptance.pages.branches import evening, nasty
+
+
+def _axe(_asked: argparse.Namespace) -> bool:
+    with evening() as process:
+        return asyncio.run(axe.campaign(process))
+
+
+def _pictures(asked: argparse.Namespace) -> bool:
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with evening() as process:
+        usual = asyncio.run(pictures.campaign(process, asked.out, "evening"))
+    with nasty() as process:
+        return asyncio.run(pictures.campaign(process, asked.out, "nasty")) and usual
+
+
+CAMPAIGNS: dict[str, Callable[[argparse.Namespace], bool]] = {
+    "axe": _axe,
+    "pictures": _pictures,
+}
+
+
+def main() -> int:
+    """Those that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("campaigns", nargs="*", help=f"of {', '.join(CAMPAIGNS)}; all by default")
+    parser.add_argument("--out", type=Path, default=Path("tests/artefacts/pages"))
+    asked = parser.parse_args()
+    if unknown := set(asked.campaigns) - set(CAMPAIGNS):
+        parser.error(f"no campaign {', '.join(sorted(unknown))}: there are {', '.join(CAMPAIGNS)}")
+    good = True
+    for name in asked.campaigns or CAMPAIGNS:
+        well = CAMPAIGNS[name](asked)
+        print(f"{name}: {'good' if well else 'MISSED'}", flush=True)
+        good = good and well
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The branches that pages are looked at in: a simulated evening, and one of the nastiest names."""
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from gateway.core.bins import BIN_SECONDS, Bin
+from gateway.store.history import HistoryFile
+from tests.integration.simulated import UNCOUNTED, simulated
+from tests.process import GatewayProcess, native_config
+
+EVENING = 18  # o'clock: the busiest hour of the simulated people
+DAY = 86_400  # seconds
+WEEKS = 2  # of a usual week, which the machine's page draws
+SIMULATED_WITH_A_PAST = ("leg-press-01", "treadmill-01", "bench-press-01")
+NASTY: list[str] = json.loads(Path(__file__).with_name("nasty.json").read_text(encoding="utf-8"))
+"""What machines, categories and the branch may be called."""
+
+
+@contextmanager
+def evening() -> Iterator[GatewayProcess]:
+    """The branch of `make run`, seed and all, at six in the evening, one machine out of service."""
+    offset = (EVENING - datetime.now(timezone.utc).hour + 11) % 24 - 11  # noqa: UP017  3.11 has both
+    zone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
+    config = simulated(UNCOUNTED).replace("Asia/Hong_Kong", zone)
+    with _running(config, SIMULATED_WITH_A_PAST) as process:
+        _take_out(process, "seated-row-01", "The cable is torn, a new one comes on Tuesday.")
+        yield process
+
+
+@contextmanager
+def nasty() -> Iterator[GatewayProcess]:
+    """Machines, categories and notes with HTML, text from right to left, emoji, 200 characters."""
+    config = native_config(1, occupancy="busy_after = 0\nfree_after = 0", extra=UNCOUNTED)
+    head = config.partition("[categories.all]")[0].replace('"Test"', _toml(NASTY[0]))
+    categories = [
+        f"[categories.c{number}]\nname = {_toml(name)}\n" for number, name in enumerate(NASTY)
+    ]
+    machines = [
+        f'[[machines]]\nid = "m{place}-{number}"\nname = {_toml(name)}\ncategory = "c{place}"\n'
+        f"position = {{{{ x = {2 * number}, y = {2 * place} }}}}\n"
+        f"metadata = {{{{ maker = {_toml(name)} }}}}\n"
+        for place in range(len(NASTY))
+        for number, name in enumerate((*NASTY[place:], *NASTY[:place]))
+    ]
+    with _running(head + "".join(categories + machines), ["m0-0", "m3-0"]) as process:
+        for place in range(len(NASTY)):
+            for number in range(3):
+                process.publish(f"m{place}-{number}", occupied=number == 0)
+            _take_out(process, f"m{place}-3", NASTY[place])
+        process.wait_status("m0-0", "occupied")
+        yield process
+
+
+@contextmanager
+def _running(config: str, with_a_past: Sequence[str]) -> Iterator[GatewayProcess]:
+    with tempfile.TemporaryDirectory(
+        prefix="gw-", dir="/tmp"
+    ) as folder:  # a socket's path is short
+        process = GatewayProcess(Path(folder), config)
+        _store_past(Path(folder) / "var", with_a_past)
+        try:
+            process.start().wait_port_up()
+            yield process
+        finally:
+            process.end()
+
+
+def _store_past(folder: Path, machines: Sequence[str]) -> None:
+    """Two weeks of days that are quiet at night and busy at eight and at eighteen."""
+    folder.mkdir()
+    today = int(time.time()) // DAY * DAY
+    starts = range(today - WEEKS * 7 * DAY, today, BIN_SECONDS)
+    bins = [
+        Bin(machine, start, 900 * _usual(start % DAY / 3600), 900.0, 1)
+        for start in starts
+        for machine in machines
+    ]
+    file = HistoryFile(folder / "history.db", "boot")
+    with closing(file.conn) as conn:
+        conn.execute("BEGIN IMMEDIATE")
+        file.store_bins(bins, None, conn)
+        conn.execute("COMMIT")
+
+
+def _usual(hour: float) -> float:
+    return max(0.5 * math.exp(-((hour - peak) ** 2) / 8) for peak in (8, 18))
+
+
+def _take_out(process: GatewayProcess, machine: str, note: str) -> None:
+    said = {"outOfService": True, "note": note}
+    status, reply = process.local_call("PUT", f"/machines/{machine}/service", said)
+    assert status == 200, reply
+
+
+def _toml(text: str) -> str:
+    """As a literal of the configuration, in which braces are still to be filled in."""
+    escaped = "".join(f"\\u{ord(one):04X}" if one in '"\\' or one < " " else one for one in text)
+    return f'"{escaped}"'.replace("{", "{{").replace("}", "}}")
