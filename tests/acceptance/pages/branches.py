@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from gateway.core.bins import BIN_SECONDS, Bin
 from gateway.store.history import HistoryFile
@@ -18,6 +19,8 @@ EVENING = 18  # o'clock: the busiest hour of the simulated people
 DAY = 86_400  # seconds
 WEEKS = 2  # of a usual week, which the machine's page draws
 SIMULATED_WITH_A_PAST = ("leg-press-01", "treadmill-01", "bench-press-01")
+SETTLED_WITHIN = 60  # seconds
+MOST_SILENT = 2  # machines whose sensor says nothing for a while
 NASTY: list[str] = json.loads(Path(__file__).with_name("nasty.json").read_text(encoding="utf-8"))
 """What machines, categories and the branch may be called."""
 
@@ -28,7 +31,8 @@ def evening() -> Iterator[GatewayProcess]:
     offset = (EVENING - datetime.now(timezone.utc).hour + 11) % 24 - 11  # noqa: UP017  3.11 has both
     zone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
     config = simulated(UNCOUNTED).replace("Asia/Hong_Kong", zone)
-    with _running(config, SIMULATED_WITH_A_PAST) as process:
+    with _running(config, SIMULATED_WITH_A_PAST, offset) as process:
+        _wait_until_all_are_heard(process)
         _take_out(process, "seated-row-01", "The cable is torn, a new one comes on Tuesday.")
         yield process
 
@@ -58,12 +62,14 @@ def nasty() -> Iterator[GatewayProcess]:
 
 
 @contextmanager
-def _running(config: str, with_a_past: Sequence[str]) -> Iterator[GatewayProcess]:
+def _running(
+    config: str, with_a_past: Sequence[str], hours_ahead: int = 0
+) -> Iterator[GatewayProcess]:
     with tempfile.TemporaryDirectory(
         prefix="gw-", dir="/tmp"
     ) as folder:  # a socket's path is short
         process = GatewayProcess(Path(folder), config)
-        _store_past(Path(folder) / "var", with_a_past)
+        _store_past(Path(folder) / "var", with_a_past, hours_ahead)
         try:
             process.start().wait_port_up()
             yield process
@@ -71,13 +77,13 @@ def _running(config: str, with_a_past: Sequence[str]) -> Iterator[GatewayProcess
             process.end()
 
 
-def _store_past(folder: Path, machines: Sequence[str]) -> None:
+def _store_past(folder: Path, machines: Sequence[str], hours_ahead: int) -> None:
     """Two weeks of days that are quiet at night and busy at eight and at eighteen."""
     folder.mkdir()
     today = int(time.time()) // DAY * DAY
     starts = range(today - WEEKS * 7 * DAY, today, BIN_SECONDS)
     bins = [
-        Bin(machine, start, 900 * _usual(start % DAY / 3600), 900.0, 1)
+        Bin(machine, start, 900 * _usual((start / 3600 + hours_ahead) % 24), 900.0, 1)
         for start in starts
         for machine in machines
     ]
@@ -90,6 +96,28 @@ def _store_past(folder: Path, machines: Sequence[str]) -> None:
 
 def _usual(hour: float) -> float:
     return max(0.5 * math.exp(-((hour - peak) ** 2) / 8) for peak in (8, 18))
+
+
+def machines(process: GatewayProcess) -> list[Any]:
+    """All of the branch, as the API shows them, in its order."""
+    own = next(one for one in process.local("/branches")["branches"] if one["source"] == "local")
+    return [
+        machine
+        for category in own["categories"]
+        for machine in process.local(
+            f"/branches/{own['gymId']}/categories/{category['category']}/machines"
+        )["machines"]
+    ]
+
+
+def _wait_until_all_are_heard(process: GatewayProcess) -> None:
+    """Who is free is so after `free_after`; simulated sensors are silent at times."""
+    end = time.monotonic() + SETTLED_WITHIN
+    while time.monotonic() < end:
+        if sum(one["status"] == "unknown" for one in machines(process)) <= MOST_SILENT:
+            return
+        time.sleep(0.5)
+    raise TimeoutError(machines(process))
 
 
 def _take_out(process: GatewayProcess, machine: str, note: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
+from tests.acceptance.pages.branches import machines
 from tests.process import GatewayProcess
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -129,14 +130,5 @@ async def stand(page: Page, path: str) -> None:
 
 def _a_machine(process: GatewayProcess) -> str:
     """One that is occupied, if any: its page has the most to say; the first of them as a rule."""
-    own = next(one for one in process.local("/branches")["branches"] if one["source"] == "local")
-    machines = [
-        machine
-        for category in own["categories"]
-        for machine in process.local(
-            f"/branches/{own['gymId']}/categories/{category['category']}/machines"
-        )["machines"]
-    ]
-    machines.sort(key=lambda one: one["status"] != "occupied")  # stable: else in their order
-    found: str = machines[0]["machineId"]
+    found: str = min(machines(process), key=lambda one: one["status"] != "occupied")["machineId"]
     return found
