@@ -13,6 +13,8 @@ from playwright.async_api import Page
 
 from gateway.core.events import Cause, Status
 from tests.acceptance.pages import axe
+from tests.acceptance.pages.branches import NASTY
+from tests.acceptance.pages.pictures import wrong
 from tests.acceptance.pages.visits import CHROMIUM, THEMES, Manner, browsing, looking, stand
 from tests.integration.served import Served, serving
 
@@ -81,3 +83,11 @@ async def test_a_fault_is_seen(page: Page) -> None:
     await page.evaluate("document.querySelector('input').removeAttribute('aria-label')")
     await page.evaluate("document.querySelector('input').placeholder = ''")
     assert any("label:" in fault for fault in await broken(page))
+
+
+async def test_whatever_things_are_called_stays_within_a_small_screen(page: Page) -> None:
+    await stand(page, "/")
+    for name in NASTY:
+        texts = "document.querySelectorAll('h1, h2, .name, nav span')"
+        await page.evaluate(f"name => {texts}.forEach(one => one.textContent = name)", name)
+        assert (name, await wrong(page)) == (name, [])
