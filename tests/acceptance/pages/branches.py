@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from config.simulated import CATEGORIES
 from gateway.core.bins import BIN_SECONDS, Bin
 from gateway.store.history import HistoryFile
 from tests.integration.simulated import UNCOUNTED, simulated
@@ -19,6 +20,7 @@ EVENING = 18  # o'clock: the busiest hour of the simulated people
 DAY = 86_400  # seconds
 WEEKS = 2  # of a usual week, which the machine's page draws
 SIMULATED_WITH_A_PAST = ("leg-press-01", "treadmill-01", "bench-press-01")
+CROWD = 60  # machines
 SETTLED_WITHIN = 60  # seconds
 MOST_SILENT = 2  # machines whose sensor says nothing for a while
 NASTY: list[str] = json.loads(Path(__file__).with_name("nasty.json").read_text(encoding="utf-8"))
@@ -58,6 +60,22 @@ def nasty() -> Iterator[GatewayProcess]:
                 process.publish(f"m{place}-{number}", occupied=number == 0)
             _take_out(process, f"m{place}-3", NASTY[place])
         process.wait_status("m0-0", "occupied")
+        yield process
+
+
+@contextmanager
+def crowded() -> Iterator[GatewayProcess]:
+    """Sixty machines that change at a word of theirs."""
+    config = native_config(CROWD, occupancy="busy_after = 0\nfree_after = 0", extra=UNCOUNTED)
+    kinds = "".join(f'[categories.{id_}]\nname = "{name}"\n' for id_, name in CATEGORIES.items())
+    machines = [
+        f'[[machines]]\nid = "m{number:03d}"\nname = "Machine {number}"\n'
+        f'category = "{list(CATEGORIES)[number * len(CATEGORIES) // CROWD]}"\n'
+        f"position = {{{{ x = {2 * (number % 10)}, y = {3 * (number // 10)} }}}}\n"
+        for number in range(CROWD)
+    ]
+    head = config.partition("[categories.all]")[0]
+    with _running(head + kinds + "".join(machines), ["m000"]) as process:
         yield process
 
 

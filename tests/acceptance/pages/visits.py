@@ -76,7 +76,7 @@ def served(process: GatewayProcess, *names: str) -> Iterator[View]:
     for view in VIEWS:
         if names and view.name not in names:
             continue
-        found = process.local_status(view.path.format(machine=_a_machine(process)))
+        found = process.local_status(path_of(process, view))
         if found == view.status:
             yield view
         else:
@@ -100,7 +100,7 @@ async def opened(
 ) -> AsyncIterator[Page]:
     """The page, standing, some of it unfolded."""
     async with looking(browser, f"http://127.0.0.1:{process.port}", manner) as page:
-        await stand(page, view.path.format(machine=_a_machine(process)))
+        await stand(page, path_of(process, view))
         yield page
 
 
@@ -128,7 +128,9 @@ async def stand(page: Page, path: str) -> None:
     await page.wait_for_timeout(400)  # its stream, and what it asks for besides
 
 
-def _a_machine(process: GatewayProcess) -> str:
-    """One that is occupied, if any: its page has the most to say; the first of them as a rule."""
-    found: str = min(machines(process), key=lambda one: one["status"] != "occupied")["machineId"]
-    return found
+def path_of(process: GatewayProcess, view: View) -> str:
+    """Of a machine that is occupied, if any: its page has the most to say; else of the first."""
+    if "{machine}" not in view.path:
+        return view.path
+    found = min(machines(process), key=lambda one: one["status"] != "occupied")
+    return view.path.format(machine=found["machineId"])
