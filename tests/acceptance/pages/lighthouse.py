@@ -61,7 +61,8 @@ def _tell(one: dict[str, Any], weight: float) -> None:
         return
     shown = one.get("displayValue", "")
     print(f"    {one['score']:.2f} (weight {weight:g}) {one['id']}: {one['title']} {shown}")
-    for item in one.get("details", {}).get("items", [])[:5]:
+    items = one.get("details", {}).get("items", [])
+    for item in items[:5] if isinstance(items, list) else [items]:
         where = item.get("node", {}).get("selector") or item.get("url") or item.get("description")
         if where:
             print(f"        {where}")
