@@ -106,7 +106,7 @@ class Watched:
     process: GatewayProcess
     sensors: Sensors
     spent: Counter[str] = field(default_factory=Counter)
-    """Seconds of the page's main thread since the first view, by kind."""
+    """Seconds of the page's main thread while it was told, by kind; and of how many `updates`."""
 
     async def metrics(self) -> dict[str, float]:
         """The engine's own counts."""
@@ -150,6 +150,7 @@ class Watched:
                 await asyncio.to_thread(self.restart)
         after = await self.metrics()
         self.spent.update({name: after[name] - before[name] for name in (*WORK, "TaskDuration")})
+        self.spent["updates"] += self.heard.updates - first
 
     def restart(self) -> None:
         """Killed, and started on the same files."""
@@ -190,8 +191,8 @@ async def campaign(
 
 def _judged(view: View, marks: list[Mark], watched: Watched, loads: int) -> bool:
     heard, first = watched.heard, marks[0]
-    cost = 1000 * sum(watched.spent[name] for name in WORK) / heard.updates
-    task = 1000 * watched.spent["TaskDuration"] / heard.updates
+    cost = 1000 * sum(watched.spent[name] for name in WORK) / watched.spent["updates"]
+    task = 1000 * watched.spent["TaskDuration"] / watched.spent["updates"]
     drift = max(abs(mark.heap / first.heap - 1) for mark in marks)
     nodes = {(mark.nodes, mark.elements) for mark in marks}
     print(
