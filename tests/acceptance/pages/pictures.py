@@ -40,8 +40,8 @@ async def _take(
     name = f"{view.name}-{manner.language}-{manner.width}x{manner.height}.png"
     async with opened(browser, process, view, manner) as page:
         page.on("pageerror", lambda error: errors.append(f"an error: {error}"))
-        found = await wrong(page, one_screen=view.one_screen)
-        whole = await page.evaluate(HEIGHT) <= TALLEST and not view.one_screen
+        found = await wrong(page, one_screen=view.on_a_wall)
+        whole = await page.evaluate(HEIGHT) <= TALLEST and not view.on_a_wall
         path = prefix.with_name(f"{prefix.name}-{name}")
         await page.screenshot(path=path, full_page=whole)
     return found + errors

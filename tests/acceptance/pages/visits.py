@@ -39,15 +39,15 @@ class View:
     name: str
     path: str
     status: int = 200
-    one_screen: bool = False
-    """It must fit: nobody scrolls on a wall."""
+    on_a_wall: bool = False
+    """Its one screen must do, and its address says the language: it has no reader of its own."""
 
 
 VIEWS = (
     View("phone", "/"),
     View("machine", "/m/{machine}"),
     View("nowhere", "/m/nowhere-01", status=404),
-    View("kiosk", "/kiosk", one_screen=True),
+    View("kiosk", "/kiosk", on_a_wall=True),
     View("technician", "/technician"),
     View("docs", "/docs"),
 )
@@ -76,11 +76,12 @@ def served(process: GatewayProcess, *names: str) -> Iterator[View]:
     for view in VIEWS:
         if names and view.name not in names:
             continue
-        found = process.local_status(path_of(process, view))
-        if found == view.status:
+        status, page = process.local_page(path_of(process, view))
+        if status == view.status and "<body" in page:
             yield view
         else:
-            print(f"SKIPPED {view.name}: {view.path} answers {found}", flush=True)
+            what = f"{status}" if status != view.status else "an empty page"
+            print(f"SKIPPED {view.name}: {view.path} answers {what}", flush=True)
 
 
 @asynccontextmanager
@@ -100,7 +101,8 @@ async def opened(
 ) -> AsyncIterator[Page]:
     """The page, standing, some of it unfolded."""
     async with looking(browser, f"http://127.0.0.1:{process.port}", manner) as page:
-        await stand(page, path_of(process, view))
+        asked = f"?lang={manner.language}" if view.on_a_wall else ""
+        await stand(page, path_of(process, view) + asked)
         yield page
 
 
