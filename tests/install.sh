@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need beside Python: Debian packages where it may (it says which are missing
-# where not), and two Node programs into .venv/node.
+# where not), and three Node programs into .venv/node.
 set -u
 missing=""
 need() { # command package…
@@ -45,12 +45,14 @@ install_packages() {
     $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
-node_programs() { # real clients of the stream and of the Postman collection
+node_programs() { # real clients of the stream and of the Postman collection, rules of accessibility
   folder="$(dirname "$0")/../.venv/node"
-  [ -d "$folder/node_modules/ws" ] && [ -d "$folder/node_modules/newman" ] && return
-  echo "installing ws and newman into $folder"
-  npm install --silent --no-audit --no-fund --prefix "$folder" ws@8 newman@6 >/dev/null ||
-    echo "npm could not install ws and newman: the tests that need them are skipped" >&2
+  axe=4.14.1 # a newer one may know more rules: then pages are to be looked at anew
+  [ -d "$folder/node_modules/ws" ] && [ -d "$folder/node_modules/newman" ] &&
+    grep -qs "\"version\": \"$axe\"" "$folder/node_modules/axe-core/package.json" && return
+  echo "installing ws, newman and axe-core into $folder"
+  npm install --silent --no-audit --no-fund --prefix "$folder" ws@8 newman@6 "axe-core@$axe" >/dev/null ||
+    echo "npm could not install ws, newman and axe-core: the tests that need them are skipped" >&2
 }
 
 [ -z "$missing" ] || install_packages || exit 1

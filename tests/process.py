@@ -97,6 +97,14 @@ class GatewayProcess:
             connection.request("GET", target)
             return connection.getresponse().status
 
+    def local_page(self, target: str) -> tuple[int, str]:
+        """(status, text)."""
+        connection = LocalConnection(self.socket)
+        with contextlib.closing(connection):
+            connection.request("GET", target)
+            reply = connection.getresponse()
+            return reply.status, reply.read().decode()
+
     def local_call(self, method: str, target: str, body: object) -> tuple[int, Any]:
         """(status, JSON) of a call with a JSON body."""
         connection = LocalConnection(self.socket)

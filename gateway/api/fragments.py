@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from gateway.core.events import Status
-from gateway.readmodel import BranchView, MachineView
+from gateway.readmodel import BranchView, CategoryView, MachineView
 
 SIGNS = {
     Status.FREE: "✓",
@@ -36,18 +36,33 @@ def listed(title: str, views: Iterable[MachineView], words: Words) -> str:
 
 def by_category(views: Sequence[MachineView], branch: BranchView, words: Words) -> str:
     """Every machine, as the script shows them later."""
-    return "".join(
-        _section(one.name, [view for view in views if view.category == one.category], words)
-        for one in branch.categories
-    )
+    return "".join(_section(one, _of(one, views), words) for one in branch.categories)
 
 
-def _section(name: str, views: Sequence[MachineView], words: Words) -> str:
-    free = sum(view.status is Status.FREE for view in views)
-    counted = words["common.free_here"].format(free=free, all=len(views))
+def category_links(views: Sequence[MachineView], branch: BranchView) -> str:
+    """The way to each category, with how many are free there."""
+    return "".join(_link(one, _free(_of(one, views))) for one in branch.categories)
+
+
+def _link(category: CategoryView, free: int) -> str:
+    none = "" if free else ' class="none"'
+    name = f'<span dir="auto">{escape(category.name)}</span>'
+    return f'<a href="#category-{category.category}">{name} <b{none}>{free}</b></a>'
+
+
+def _section(category: CategoryView, views: Sequence[MachineView], words: Words) -> str:
+    counted = words["common.free_here"].format(free=_free(views), all=len(views))
     rows = "".join(_row(view, words) for view in views)
-    head = f'<div><h2 dir="auto">{escape(name)}</h2><p>{counted}</p></div>'
-    return f'<section>{head}<ul role="list">{rows}</ul></section>'
+    heading = f'<h2 id="category-{category.category}" dir="auto">{escape(category.name)}</h2>'
+    return f'<section><div>{heading}<p>{counted}</p></div><ul role="list">{rows}</ul></section>'
+
+
+def _of(category: CategoryView, views: Sequence[MachineView]) -> list[MachineView]:
+    return [view for view in views if view.category == category.category]
+
+
+def _free(views: Sequence[MachineView]) -> int:
+    return sum(view.status is Status.FREE for view in views)
 
 
 def _row(view: MachineView, words: Words) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from config.sections import Kiosk
-from gateway.api.fragments import SIGNS, by_category, fill, languages, listed, word
+from gateway.api.fragments import SIGNS, by_category, category_links, fill, languages, listed, word
 from gateway.api.languages import COOKIE, KEPT, PARAMETER, Languages
 from gateway.api.pages import Pages
 from gateway.api.query import no_parameters
@@ -157,10 +157,9 @@ class ScreenRoutes:
         words, branch = self._languages.flat(language), self._model.branch(self._gym)
         free = sum(one.status is Status.FREE for one in views)
         counted = words["common.free_of_all"].format(free=free, all=len(views))
-        machines = by_category(views, branch, words)
-        return self._page(
-            "phone/index.html", language, OF_PHONES, machines=machines, summary=counted
-        )
+        shown = {"machines": by_category(views, branch, words), "summary": counted}
+        shown["categories"] = category_links(views, branch)
+        return self._page("phone/index.html", language, OF_PHONES, **shown)
 
     def _machine(self, view: MachineView, language: str) -> str:
         words = self._languages.flat(language)

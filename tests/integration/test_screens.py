@@ -57,6 +57,14 @@ async def test_a_machine_that_is_not_here_says_what_to_do(api: Served) -> None:
     assert 'href="/"' in page
 
 
+async def test_the_way_to_each_category_is_there_before_any_script(api: Served) -> None:
+    api.publish("bench-01")
+    page = await (await api.get("/")).text()
+    assert '<a href="#category-chest"><span dir="auto">Chest</span> <b>1</b></a>' in page
+    assert '<a href="#category-legs"><span dir="auto">Legs</span> <b class="none">0</b></a>' in page
+    assert '<h2 id="category-legs"' in page
+
+
 async def test_without_a_script_the_phones_page_shows_every_machine(api: Served) -> None:
     assert "0 of 4 machines are free" in await (await api.get("/")).text()
     api.publish("bench-01")

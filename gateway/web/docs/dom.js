@@ -18,9 +18,9 @@ export function pretty(value) {
   return typeof value === "string" ? value : JSON.stringify(value, null, 2);
 }
 
-// A box that scrolls must be reachable by keyboard, and so needs a name.
+// A box that scrolls must be reachable by keyboard, and so needs a name; it is no landmark, there are dozens.
 export function block(text, label) {
-  return el("pre", { tabIndex: 0, role: "region", "aria-label": label }, text);
+  return el("pre", { tabIndex: 0, role: "group", "aria-label": label }, text);
 }
 
 export function row(term, ...value) {

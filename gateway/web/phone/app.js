@@ -13,10 +13,11 @@ const AGAIN = 5_000; // ms until the names are asked for again
 
 const rows = new Map(); // machine id → Row
 const sections = new Map(); // category id → Section
-const names = new Map(); // category id → its name
+const names = new Map(); // category id → its name, as the gateway wrote it until we ask
 const page = Object.fromEntries(
   ["branch", "summary", "categories", "search", "nothing", "machines", "announcement", "favourites", "others"].map((id) => [id, document.getElementById(id)]),
 );
+for (const link of page.categories.children) names.set(link.hash.slice("#category-".length), link.firstChild.textContent);
 const liked = page.favourites.querySelector("ul");
 const age = new Age();
 const mine = new Mine(({ machineId, category }) => rows.get(machineId)?.machine.name ?? machineId ?? names.get(category) ?? category, () => live.open());
