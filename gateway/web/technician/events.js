@@ -9,7 +9,7 @@ import { SIGNS, statusOf, t } from "../shared/words.js";
 
 const MOST = 200; // rows
 const GATHER = 1000; // ms between two looks: a branch that opens says much at once
-const LABELS = ["time", "machine", "status", "said", "event"].map((name) => t(`technician.${name}`));
+const LABELS = ["time", "machine", "status", "cause", "event"].map((name) => t(`technician.${name}`));
 
 export class Events {
   #part;

@@ -8,7 +8,7 @@ import { element, put } from "../shared/dom.js";
 import { t } from "../shared/words.js";
 
 const SIGNS = { ok: "✓", degraded: "!", unavailable: "✕" };
-const CONDITIONS = { up: "✓ up", degraded: "! degraded", down: "✕ down" };
+const CONDITIONS = { up: ["✓", "port_up"], degraded: ["!", "port_degraded"], down: ["✕", "port_lost"] };
 const PER_SENSOR = ["sensors", "findings"]; // the table of sensors has them
 
 export class Health {
@@ -44,7 +44,7 @@ function ports(found) {
   if (found.length === 0) return [heading("ports"), element("p", { textContent: t("technician.no_ports") })];
   const labels = ["port", "kind", "connection", "since", "problem", "dropped"].map((name) => t(`technician.${name}`));
   const rows = found.map(({ id, kind, state, since, problem, dropped }) => [
-    id, kind, CONDITIONS[state] ?? state, since === null ? "–" : moment(since), problem || "–", counted(dropped),
+    id, kind, condition(state), since === null ? "–" : moment(since), problem || "–", counted(dropped),
   ]);
   return [heading("ports"), filled(t("technician.ports"), labels, rows)];
 }
@@ -59,6 +59,11 @@ function other(name, value) {
 function described(entries) {
   const text = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : String(value ?? "–"));
   return element("dl", { className: "wide" }, ...entries.map(([name, value]) => element("div", {}, element("dt", { textContent: word(name), dir: "auto" }), element("dd", { textContent: text(value), dir: "auto" }))));
+}
+
+function condition(state) {
+  const [sign, name] = CONDITIONS[state] ?? ["?", state];
+  return `${sign} ${word(name)}`;
 }
 
 const counted = (dropped) => Object.entries(dropped).map(([why, count]) => `${why.replaceAll("_", " ")} ${number(count)}`).join(", ") || "–";

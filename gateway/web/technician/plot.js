@@ -30,11 +30,6 @@ export class Plot {
     else this.#build();
   }
 
-  /** How a line of that kind looks, for the legend: `[colour's name, dashes]`. */
-  static look(kind) {
-    return [COLOURS[kind], DASHES[kind] ?? []];
-  }
-
   #build() {
     this.#plot?.destroy();
     const ink = colour("ink"), grid = { stroke: colour("grid"), width: 1 };
@@ -92,8 +87,7 @@ export class Plot {
     ctx.fillStyle = colour("active");
     for (let place = 0; place < x.length; place++) {
       if (active[place] === null) continue;
-      const from = valToPos(x[place], "x", true);
-      const to = valToPos(x[place + 1] ?? this.#span[1], "x", true);
+      const [from, to] = [x[place], x[place + 1] ?? this.#span[1]].map((at) => Math.round(valToPos(at, "x", true)));
       const high = (active[place] ? BAND : IDLE) * devicePixelRatio;
       ctx.fillRect(from, bbox.top + bbox.height - high, Math.max(1, to - from), high);
     }

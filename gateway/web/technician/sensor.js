@@ -68,6 +68,8 @@ export class Live {
   /** Thresholds that were found and are not applied; null: none. */
   offer(calibration) {
     this.#fresh = calibration;
+    const names = Object.keys(calibration?.limits ?? {});
+    if (names.length && !names.includes(this.#page.series.value)) this.#page.series.value = names[0];
   }
 
   #add(sample) {

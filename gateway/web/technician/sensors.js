@@ -83,12 +83,18 @@ class Row {
     put(cells.machine, machine);
     put(cells.driver, sensor.driver);
     put(cells.source, sensor.source);
-    put(cells.dropped, number(droppedOf(sensor.dropped)));
-    put(cells.findings, texts.join(", ") || "–");
-    put(cells.battery, sensor.battery === null ? "–" : percent(sensor.battery / 100));
-    put(cells.signal, sensor.signal === null ? "–" : number(sensor.signal));
+    this.#may("dropped", droppedOf(sensor.dropped) ? number(droppedOf(sensor.dropped)) : null);
+    this.#may("findings", texts.join(", ") || null);
+    this.#may("battery", sensor.battery === null ? null : percent(sensor.battery / 100));
+    this.#may("signal", sensor.signal === null ? null : number(sensor.signal));
     this.text = plain([sensor.sensorId, sensor.machineId, machine, sensor.driver, sensor.source, named(rank), ...texts].join(" "));
     this.renew();
+  }
+
+  /** What there may be nothing to say of: a card leaves it out. */
+  #may(name, text) {
+    put(this.cells[name], text ?? "–");
+    this.cells[name].toggleAttribute("data-none", text === null);
   }
 
   renew() {
