@@ -78,8 +78,9 @@ async def page(request: pytest.FixtureRequest, gym: Served) -> AsyncIterator[Pag
     errors: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        scheme = getattr(request, "param", "light")
-        context = await browser.new_context(viewport=DESK, color_scheme=scheme)
+        context = await browser.new_context(
+            viewport=DESK, color_scheme=getattr(request, "param", "light")
+        )
         page = await context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
@@ -289,14 +290,14 @@ async def test_names_are_text_and_nothing_is_wider_than_a_small_phone(
         gym.model.views[name] = replace(view, name=NASTY)
     for size in (SMALL, PHONE):
         await page.set_viewport_size(size)
-        for view in ("sensors", f"sensor/{PLUG}", "machines", "health", "events"):
-            await page.goto(f"{gym.url}/technician#{view}")
+        for shown in ("sensors", f"sensor/{PLUG}", "machines", "health", "events"):
+            await page.goto(f"{gym.url}/technician#{shown}")
             if await page.locator("#door").is_visible():
                 await show(page, await gym.key("technician"))
-            await expect(page.locator(f"#{view.partition('/')[0]}")).to_be_visible()
+            await expect(page.locator(f"#{shown.partition('/')[0]}")).to_be_visible()
             await page.wait_for_timeout(300)
             width = await page.evaluate("document.documentElement.scrollWidth")
-            assert width <= size["width"], view
+            assert width <= size["width"], shown
     assert await page.locator("main img").count() == 0
     await expect(page.locator('#machines [data-machine="bench-01"] .name')).to_have_text(NASTY)
 

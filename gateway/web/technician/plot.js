@@ -32,16 +32,17 @@ export class Plot {
 
   #build() {
     this.#plot?.destroy();
+    const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const ink = colour("ink"), grid = { stroke: colour("grid"), width: 1 };
-    const axis = { stroke: ink, grid, ticks: grid, font: "13px system-ui, sans-serif" };
+    const axis = { stroke: ink, grid, ticks: grid, font: `${0.8 * size}px system-ui, sans-serif` };
     this.#plot = new uPlot({
       ...this.#size(),
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: true, range: () => this.#span }, y: { range: (_plot, low, high) => this.#range(low, high) } },
       axes: [
-        { ...axis, space: 80, values: (_plot, moments) => moments.map(time) },
-        { ...axis, size: 60, values: (_plot, values) => values.map(number) },
+        { ...axis, space: 5 * size, values: (_plot, moments) => moments.map(time) },
+        { ...axis, size: 4 * size, values: (_plot, values) => values.map(number) },
       ],
       series: [{}, { stroke: colour("level"), width: 2, points: { show: this.#shown.x.length < 60 ? undefined : false, size: 4 } }],
       hooks: { draw: [(plot) => this.#drawActive(plot), (plot) => this.#drawLines(plot)] },
@@ -58,7 +59,7 @@ export class Plot {
     const values = [low, high, ...this.#lines.map(([, value]) => value)].filter(Number.isFinite);
     if (values.length === 0) return [0, 1];
     const bottom = Math.min(...values), top = Math.max(...values);
-    const margin = (top - bottom || Math.abs(top) || 1) * 0.08;
+    const margin = top > bottom ? (top - bottom) * 0.08 : Math.max(1, Math.abs(top) * 0.1);
     return [bottom - margin, top + margin];
   }
 

@@ -28,8 +28,8 @@ const service = new Machines(sections.machines);
 const health = new Health(sections.health);
 const events = new Events(sections.events, nameOf);
 const samples = new Samples(sections.sensor);
-const versions = new Versions(sections.sensor, (calibration) => samples.judgeBy(calibration));
-const teaching = new Teaching(sections.sensor, { found: (calibration) => samples.offer(calibration), applied: () => versions.look() });
+const versions = new Versions(sections.sensor, { counts: (calibration) => samples.judgeBy(calibration), changed: () => looks.sensors.now() });
+const teaching = new Teaching(sections.sensor, { found: (calibration) => samples.offer(calibration), applied: () => versions.look().then(() => looks.sensors.now()) });
 const shown = { view: null, sensor: null };
 let rows = [];
 let isLive = false; // whether the stream was ever opened

@@ -10,15 +10,15 @@ const SHOWN = 3; // limits of a version: a radar has eighteen
 export class Versions {
   #sensor = null;
   #part;
-  #counts;
+  #told;
 
-  /** `counts(calibration)` hears of what counts now; null: the sensor's own word. */
-  constructor(section, counts) {
+  /** `told` has `counts(calibration)`, null where the sensor's own word does, and `changed()`. */
+  constructor(section, told) {
     const find = (name) => section.querySelector(`#versions ${name}`);
-    this.#counts = counts;
+    this.#told = told;
     this.#part = { told: find(".told"), list: find("ol"), none: find(".none"), reset: find(".reset") };
-    const { reset, told } = this.#part;
-    reset.addEventListener("click", () => doing(reset, told, () => this.#reset()));
+    const { reset, told: where } = this.#part;
+    reset.addEventListener("click", () => doing(reset, where, () => this.#reset()));
   }
 
   async show(sensorId) {
@@ -36,7 +36,7 @@ export class Versions {
     this.#part.list.replaceChildren(...versions.map((one, place) => this.#item(one, place === 0)));
     this.#part.none.hidden = versions.length > 0;
     this.#part.reset.hidden = !versions[0]?.calibration;
-    this.#counts(versions[0]?.calibration ?? null);
+    this.#told.counts(versions[0]?.calibration ?? null);
   }
 
   #item({ version, at, who, why, calibration }, isNewest) {
@@ -59,6 +59,7 @@ export class Versions {
 
   async #done({ version }) {
     await this.look();
+    this.#told.changed();
     put(this.#part.told, t("technician.applied", { version }));
     this.#part.told.closest(".card").querySelector("button:not([hidden])")?.focus();
   }
