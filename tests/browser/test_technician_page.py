@@ -24,6 +24,7 @@ from tests.integration.served import Served, serving
 PLUG = "treadmill-01"
 DESK = ViewportSize(width=1920, height=1080)
 SMALL = ViewportSize(width=320, height=640)
+GYM_LOCAL = "--host-resolver-rules=MAP gym.local 127.0.0.1"
 EACH = 0.05  # seconds between two samples
 NASTY = '<img src=x onerror="alert(1)"> \u202eكرسي 🏋️ ' + "W" * 200
 
@@ -57,7 +58,7 @@ class Plug:
 
 @pytest.fixture
 async def gym() -> AsyncIterator[Served]:
-    async with serving() as served:
+    async with serving(hosts=("gym.local",)) as served:
         served.publish("leg-press-01", Status.OCCUPIED)
         served.publish("bench-01")
         yield served
@@ -77,7 +78,8 @@ async def page(request: pytest.FixtureRequest, gym: Served) -> AsyncIterator[Pag
     """At the door; any error of the page's own fails the test."""
     errors: list[str] = []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        flags = [*FLAGS, GYM_LOCAL]
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
         context = await browser.new_context(
             viewport=DESK, color_scheme=getattr(request, "param", "light")
         )
@@ -184,6 +186,13 @@ async def test_live_samples_are_drawn_and_a_lost_link_is_told(
     await gym.server.stop()
     await expect(page.locator("#live .link")).to_contain_text("No data since", timeout=9000)
     await expect(page.locator("#notice")).to_contain_text("No connection", timeout=9000)
+
+
+async def test_plain_http_by_a_name_is_enough(page: Page, gym: Served, plug: Plug) -> None:
+    await page.goto(f"http://gym.local:{gym.server.port}/technician#sensor/{PLUG}")
+    assert not await page.evaluate("window.isSecureContext")
+    await show(page, await gym.key("technician"))
+    await expect(page.locator("#live .said")).to_contain_text(f"power_w: {plug.watts:.0f}")
 
 
 async def test_a_stream_that_ends_is_opened_again(

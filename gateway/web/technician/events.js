@@ -15,6 +15,7 @@ export class Events {
   #part;
   #body;
   #nameOf;
+  #begun = null;
   #cursor = null;
   #timer = null;
   #shown = false;
@@ -31,9 +32,16 @@ export class Events {
   /** Begin before the event `id`, `<epoch>-<seq>`: as many as are shown. */
   begin(id) {
     const [epoch, seq] = id.split("-");
-    this.#cursor = `${epoch}-${Math.max(0, Number(seq) - MOST)}`;
-    this.#body.replaceChildren();
+    this.#begun = `${epoch}-${Math.max(0, Number(seq) - MOST)}`;
+    this.forget();
     this.ring();
+  }
+
+  /** Show nothing of them any more; the next look begins anew. */
+  forget() {
+    this.#cursor = this.#begun;
+    this.#body.replaceChildren();
+    put(this.#part.count, "");
   }
 
   /** Something has changed. */
@@ -51,7 +59,7 @@ export class Events {
     this.#timer = null;
     const asked = this.#cursor;
     const page = await ask("GET", `/events?after=${asked}&limit=1000`).catch(() => null);
-    if (this.#cursor !== asked) return;
+    if (this.#cursor !== asked || !this.#shown) return;
     if (!page) return this.ring();
     this.#cursor = page.next;
     this.#body.prepend(...page.events.slice(-MOST).map((event) => this.#row(event)).reverse());

@@ -1,6 +1,7 @@
 // How the gateway is: its parts, its ports, and whatever else it tells.
 
 import { ask } from "./ask.js";
+import { key } from "./key.js";
 import { filled } from "./table.js";
 import { word } from "./troubles.js";
 import { moment, number } from "./when.js";
@@ -20,9 +21,16 @@ export class Health {
     this.#part = { sign: find(".sign"), word: find("b"), overall: find(".overall"), parts: find(".parts") };
   }
 
+  forget() {
+    this.#shown = "";
+    this.#part.word.textContent = this.#part.sign.textContent = "";
+    this.#part.parts.replaceChildren();
+  }
+
   /** As it is now; nothing is drawn anew that is the same. */
   async look() {
     const health = await ask("GET", "/health");
+    if (!key()) return;
     const text = JSON.stringify(health);
     if (text === this.#shown) return;
     this.#shown = text;

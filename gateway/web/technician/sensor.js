@@ -48,7 +48,9 @@ export class Live {
     this.#names = "";
     this.#down = false;
     this.#page.series.replaceChildren();
+    this.#page.numbers.replaceChildren();
     this.judgeBy(null);
+    this.#drawNothing();
     if (sensorId === null) return;
     this.#stream = new SampleStream(sensorId, {
       sample: (sample) => this.#add(sample),

@@ -30,7 +30,7 @@ const events = new Events(sections.events, nameOf);
 const samples = new Samples(sections.sensor);
 const versions = new Versions(sections.sensor, { counts: (calibration) => samples.judgeBy(calibration), changed: () => looks.sensors.now() });
 const teaching = new Teaching(sections.sensor, { found: (calibration) => samples.offer(calibration), applied: () => versions.look().then(() => looks.sensors.now()) });
-const shown = { view: null, sensor: null };
+let watched = null; // the id of the sensor that is looked at
 let rows = [];
 let isLive = false; // whether the stream was ever opened
 let isUp = true;
@@ -123,7 +123,8 @@ function leave(why) {
   rows = [];
   sensors.show(rows);
   events.show(false);
-  shown.view = null;
+  events.forget();
+  health.forget();
   views.hidden = true;
   door.hidden = false;
   put(at("refused"), why);
@@ -137,7 +138,6 @@ function route(focus) {
   const view = name in sections ? name : "sensors";
   for (const [id, section] of Object.entries(sections)) section.hidden = id !== view;
   for (const link of views.querySelectorAll("a")) mark(link, link.hash === `#${view === "sensor" ? "sensors" : view}`);
-  shown.view = view;
   watch(view === "sensor" ? decoded(rest.join("/")) : null);
   view === "health" ? looks.health.start() : looks.health.stop();
   events.show(view === "events");
@@ -157,26 +157,27 @@ function decoded(text) {
 
 /** The sensor that is looked at; null: none. */
 function watch(sensorId) {
-  if (sensorId === shown.sensor) return;
-  shown.sensor = sensorId;
+  if (sensorId === watched) return;
+  watched = sensorId;
   put(at("sensor-title"), sensorId ?? "");
   samples.show(null);
   teaching.show(null);
   versions.show(null);
+  sections.sensor.querySelector("#about dl").replaceChildren();
   if (sensorId !== null) watchKnown();
 }
 
 /** Once it is known to be one: there is nothing to ask of another. */
 function watchKnown() {
-  const row = rows.find((one) => one.sensorId === shown.sensor);
+  const row = rows.find((one) => one.sensorId === watched);
   const { sensor } = sections;
   sensor.querySelector(".missing").hidden = rows.length === 0 || Boolean(row);
   sensor.querySelector(".columns").hidden = !row;
   if (!row) return samples.show(null);
   describe(row);
-  samples.show(shown.sensor);
-  teaching.show(shown.sensor);
-  versions.show(shown.sensor).catch(failed);
+  samples.show(watched);
+  teaching.show(watched);
+  versions.show(watched).catch(failed);
 }
 
 function describe(row) {
@@ -187,12 +188,12 @@ async function look() {
   const { asOf, sensors: found } = await ask("GET", "/sensors");
   if (!key()) return;
   set(asOf);
-  const before = rows.find((one) => one.sensorId === shown.sensor);
+  const before = rows.find((one) => one.sensorId === watched);
   rows = found;
   sensors.show(rows);
   if (isUp && !notice.hidden) say(clockIsRight ? "" : t("common.no_clock"));
-  if (shown.sensor === null) return;
-  const after = rows.find((one) => one.sensorId === shown.sensor);
+  if (watched === null) return;
+  const after = rows.find((one) => one.sensorId === watched);
   if (!before || !after) return watchKnown();
   if (before.calibrationVersion !== after.calibrationVersion) versions.look().catch(failed);
   describe(after);
@@ -201,7 +202,7 @@ async function look() {
 function renew() {
   if (document.hidden || !key()) return;
   sensors.renew();
-  if (shown.sensor !== null) describe(rows.find((one) => one.sensorId === shown.sensor));
+  if (watched !== null) describe(rows.find((one) => one.sensorId === watched));
 }
 
 // --- what is told ------------------------------------------------------------------------------
