@@ -37,6 +37,7 @@ export class Plot {
     const axis = { stroke: ink, grid, ticks: grid, font: `${0.8 * size}px system-ui, sans-serif` };
     this.#plot = new uPlot({
       ...this.#size(),
+      padding: [0.5 * size, 2.5 * size, 0, 0], // half a time's label stands beyond the right end
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: true, range: () => this.#span }, y: { range: (_plot, low, high) => this.#range(low, high) } },
