@@ -1,5 +1,6 @@
 """Levels become a word: thresholds found from what an empty and a used machine look like."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import sqrt
@@ -244,11 +245,13 @@ def _hold(calibration: Calibration, busy: Sequence[Timed]) -> float:
     """The shortest that bridges the pauses of use, up to the longest that we allow."""
     pieces = list(_pieces(busy))
     period = _period(busy)
-    for steps in range(int(LONGEST_HOLD / period) + 1):
-        hold = round(steps * period, 3)
-        if _covered(msgspec.structs.replace(calibration, hold=hold), pieces) >= COVERED:
-            return hold
-    return LONGEST_HOLD
+    steps = [round(step * period, 3) for step in range(int(LONGEST_HOLD / period) + 1)]
+
+    def covers(hold: float) -> bool:
+        return _covered(msgspec.structs.replace(calibration, hold=hold), pieces) >= COVERED
+
+    first = bisect_left(steps, x=True, key=covers)  # what a hold covers, a longer one covers too
+    return steps[first] if first < len(steps) else LONGEST_HOLD
 
 
 def _period(samples: Sequence[Timed]) -> float:

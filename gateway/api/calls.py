@@ -10,6 +10,7 @@ from gateway.api.branches import BranchRoutes
 from gateway.api.connections import ConnectionRoutes
 from gateway.api.documents import DocsPage, DocumentRoutes
 from gateway.api.events import EventRoutes
+from gateway.api.fits import FitRoutes
 from gateway.api.health import HealthRoutes
 from gateway.api.history import HistoryRoutes
 from gateway.api.hub import Hub
@@ -54,6 +55,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         sensors,
         SampleRoutes(sensors.names, backing.samples, hub),
         RecordingRoutes(sensors.names, backing.recordings, backing.monotonic),
+        FitRoutes(sensors.names, backing.recordings),
         PreviewRoutes(backing.preview, backing.wall_of),
         EventRoutes(model),
         ConnectionRoutes(hub),

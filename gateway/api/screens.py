@@ -64,6 +64,7 @@ class ScreenRoutes:
             web.get("/m/{machine}", self.show_machine),
             web.get("/kiosk", self.show_kiosk),
             web.get("/kiosk/logo", self.show_logo),
+            web.get("/technician", self.show_technician),
             web.get("/worker.js", self.show_worker),
             web.get("/manifest.webmanifest", self.show_manifest),
         ]
@@ -98,6 +99,15 @@ class ScreenRoutes:
         if self._logo is None:
             raise web.HTTPNotFound
         return reply(request, self._logo)
+
+    async def show_technician(self, request: web.Request) -> web.Response:
+        """For who holds a technician's key; the page itself holds no data."""
+        if PARAMETER in request.query:
+            return self._remember(request)
+        no_parameters(request)
+        language = self._languages.chosen(request)
+        write = partial(self._page, "technician/index.html", language, ("common", "technician"))
+        return self._reply(request, ("/technician", language), write)
 
     async def show_worker(self, request: web.Request) -> web.Response:
         """The service worker; it stands at the root, for its scope is where it stands."""

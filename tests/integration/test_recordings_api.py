@@ -109,3 +109,39 @@ async def test_thresholds_outside_the_scale_are_refused_in_a_preview_too(api: Se
     assert reply.status == 422
     reply = await api.call("POST", "/sensors/nobody/calibration/preview", body, **who)
     assert reply.status == 404
+
+
+def recorded(api: Served, watts: float, count: int = 30) -> str:
+    """The id of a complete recording."""
+    now = time.monotonic()
+    recording = api.recordings.begin("leg-press-01", 1)
+    recording.began, recording.until = now - count, now - 1
+    for second in range(count - 1):
+        level = {"power_w": watts + second % 3}
+        recording.lines.append(json.dumps({"at": second, "levels": level}).encode() + b"\n")
+    return recording.id
+
+
+async def test_thresholds_are_found_in_two_recordings(api: Served) -> None:
+    who = await technician(api)
+    body = {"empty": recorded(api, 2.0), "busy": recorded(api, 80.0)}
+    reply = await api.call("POST", f"{SENSOR}/calibration/fit", body, **who)
+    told = await reply.json()
+    assert 4 < told["calibration"]["limits"]["power_w"]["limit"] < 80
+    assert told["statistics"]["confidence"] == "fair"
+    assert api.hearings["leg-press-01"].version is None
+
+
+async def test_what_looks_alike_is_a_conflict_that_says_what_to_do(api: Served) -> None:
+    who = await technician(api)
+    body = {"empty": recorded(api, 2.0), "busy": recorded(api, 2.0)}
+    reply = await api.call("POST", f"{SENSOR}/calibration/fit", body, **who)
+    assert reply.status == 409
+    assert "look alike" in (await reply.json())["detail"]
+
+
+async def test_a_recording_that_is_gone_is_named(api: Served) -> None:
+    who = await technician(api)
+    reply = await api.call("POST", f"{SENSOR}/calibration/fit", {"empty": f"r{'0' * 16}"}, **who)
+    assert reply.status == 422
+    assert (await reply.json())["errors"][0]["pointer"] == "/empty"
