@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from config.sections import Alerts as AlertRules
-from config.sections import Branch, Config, Http, Limits, Notify, Sensor, Store
+from config.sections import Branch, Config, Http, Kiosk, Limits, Notify, Sensor, Store
 from gateway.api.backing import Backing
 from gateway.api.credentials import Credentials, Write
 from gateway.api.health import Health
@@ -236,6 +236,7 @@ async def serving(
     master: bytes | None = None,
     rules: AlertRules = AlertRules(),  # noqa: B008  frozen
     notify: Notify = Notify(),  # noqa: B008  frozen
+    kiosk: Kiosk = Kiosk(),  # noqa: B008  frozen
 ) -> AsyncIterator[Served]:
     """A server on a free port, with a client whose connections are not shared."""
     model, bus = model or MemoryModel(MACHINES), Bus()
@@ -246,6 +247,7 @@ async def serving(
         http=http or Http(host="127.0.0.1", port=0, allowed_hosts=hosts),
         alerts=rules,
         notify=notify,
+        kiosk=kiosk,
         store=Store(history=str(folder / "history.db")),
         limits=limits or Limits(streams_per_address=2000, exempt=("127.0.0.1",)),
     )

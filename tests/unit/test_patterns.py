@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.patterns import HOURS_NAMED, SLOTS, Ratio, Week, busiest
+from gateway.core.patterns import HOURS_NAMED, SLOTS, Ratio, Week, busiest, mean
 
 
 def always(_slot: int) -> bool:
@@ -75,3 +75,9 @@ def test_few_moments_are_named() -> None:
     busy, quiet = busiest([n / SLOTS for n in range(SLOTS)], always)
     assert len(busy) == len(quiet) == HOURS_NAMED
     assert (busy[0], quiet[0]) == ("23:45", "00:00")
+
+
+def test_a_branchs_week_is_the_mean_of_those_that_were_observed() -> None:
+    weeks = [[a_day(h18=0.9)] * 7, [a_day(h18=0.3, h9=0.5)] * 7, [a_day()] * 7]
+    week = mean(weeks)
+    assert (week[3][18 * 4], week[3][9 * 4], week[3][0]) == (0.6, 0.5, None)

@@ -10,6 +10,7 @@ import { SIGNS, STATUSES, clock, statusOf, t } from "../shared/words.js";
 const NAMES = 60_000; // ms between two questions for names, opening and what is foretold
 const AGAIN = 5_000; // ms to the next one where there was no answer
 const HOUR = 3_600_000; // ms between two looks at the usual day
+const ACROSS = { wide: 8, upright: 4 }; // counts in a row, at most: what leaves each its letters
 
 const page = Object.fromEntries(
   ["branch", "closed", "notice", "counts", "plan", "soon", "usual", "busiest", "quietest", "legend"].map((id) => [id, document.getElementById(id)]),
@@ -17,7 +18,8 @@ const page = Object.fromEntries(
 const asked = new URLSearchParams(location.search);
 const gym = asked.get("branch") ?? document.body.dataset.gym;
 const machines = new Map(); // id → machine as it stands
-const counts = new Map(); // category id → { name, number, all }
+const counts = new Map(); // category id → { name, number, of, all }
+const names = new Map(); // category id → its name
 const plan = new Plan(page.plan);
 const soon = new Soon(page.soon);
 const care = new Care(asked);
@@ -65,11 +67,17 @@ function build(list) {
   counts.clear();
   for (const { category } of list) if (!counts.has(category)) counts.set(category, counted(category));
   page.counts.replaceChildren(...[...counts.values()].map(({ all }) => all));
+  for (const [stands, most] of Object.entries(ACROSS)) page.counts.style.setProperty(`--${stands}-across`, even(counts.size, most));
   plan.build(list);
 }
 
+/** How many in a row, that all rows are alike long. */
+function even(all, most) {
+  return Math.ceil(all / Math.ceil(all / most));
+}
+
 function counted(category) {
-  const name = element("h2", { textContent: category, dir: "auto" });
+  const name = element("h2", { textContent: names.get(category) ?? category, dir: "auto" });
   const number = element("b"), of = element("span");
   return { name, number, of, all: element("div", {}, name, element("p", {}, number, of)) };
 }
@@ -99,12 +107,17 @@ async function ask() {
     put(page.branch, branch.name);
     page.closed.hidden = branch.open;
     care.branch(branch);
-    for (const { category, name } of branch.categories) if (counts.has(category)) put(counts.get(category).name, name);
+    for (const { category, name } of branch.categories) called(category, name);
     await Promise.all(branch.categories.map(foretold));
   } catch {
     wait = AGAIN;
   }
   setTimeout(ask, wait);
+}
+
+function called(category, name) {
+  names.set(category, name);
+  if (counts.has(category)) put(counts.get(category).name, name);
 }
 
 async function foretold({ category }) {

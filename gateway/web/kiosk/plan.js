@@ -3,7 +3,7 @@
 import { element, put } from "../shared/dom.js";
 import { SIGNS, statusOf } from "../shared/words.js";
 
-const ROOM = 0.06; // of the plan's width and height, kept free at each edge: half a tile
+const ROOM = [8, 16]; // per cent of the plan's width that a name may take: between what is readable and what is wasted
 
 export class Plan {
   #place;
@@ -17,8 +17,8 @@ export class Plan {
     this.#tiles.clear();
     const placed = machines.every((machine) => machine.position);
     this.#place.classList.toggle("placed", placed && machines.length > 0);
-    const at = placed ? spread(machines) : () => ({});
-    this.#place.replaceChildren(...machines.map((machine) => this.#tile(machine, at(machine))));
+    this.#place.replaceChildren(...machines.map((machine) => this.#tile(machine)));
+    if (placed) this.#spread(machines);
   }
 
   show({ machineId, status }) {
@@ -29,22 +29,26 @@ export class Plan {
     put(word, statusOf(status));
   }
 
-  #tile({ machineId, name }, { left, top }) {
+  #tile({ machineId, name }) {
     const sign = element("b"), word = element("span", { className: "unseen" });
     sign.setAttribute("aria-hidden", "true");
     const tile = element("div", { className: "tile" }, sign, element("span", { textContent: name, dir: "auto", className: "name" }), word);
-    if (left !== undefined) Object.assign(tile.style, { left, top });
     this.#tiles.set(machineId, { tile, sign, word });
     return tile;
   }
-}
 
-/** Metres to per cent of the plan, as far apart as there is room. */
-function spread(machines) {
-  const [left, width] = span(machines.map(({ position }) => position.x));
-  const [top, height] = span(machines.map(({ position }) => position.y));
-  const percent = (share) => `${(100 * (ROOM + share * (1 - 2 * ROOM))).toFixed(2)}%`;
-  return ({ position: { x, y } }) => ({ left: percent((x - left) / width), top: percent((y - top) / height) });
+  /** As far apart as there is room; each name as wide as its neighbours leave it. */
+  #spread(machines) {
+    const along = ({ position }) => position.x, down = ({ position }) => position.y;
+    const [left, width] = span(machines.map(along)), [top, height] = span(machines.map(down));
+    const columns = new Set(machines.map(along)).size;
+    this.#place.style.setProperty("--room", `${Math.min(Math.max(96 / columns, ROOM[0]), ROOM[1])}%`);
+    for (const machine of machines) {
+      const { style } = this.#tiles.get(machine.machineId).tile;
+      style.setProperty("--x", (along(machine) - left) / width);
+      style.setProperty("--y", (down(machine) - top) / height);
+    }
+  }
 }
 
 function span(values) {
