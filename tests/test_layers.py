@@ -57,6 +57,8 @@ OUTSIDE = {  # distribution → who may use it
     ),
     "sqlite_utils": ("gateway.store",),
     "paho": ("gateway.ports",),
+    "zeroconf": ("gateway.ports",),
+    "ifaddr": ("gateway.ports",),
     "serial": ("gateway.ports",),
     "prometheus_client": ("gateway.api",),
     "cryptography": ("gateway.notify",),

@@ -81,7 +81,7 @@ class FitRoutes:
                 example=EXAMPLE,
                 who=Role.TECHNICIAN,
                 rate="write",
-                refuses=(409,),
+                refuses=(409, 422),
             )
         ]
 

@@ -16,6 +16,7 @@ from gateway.api.metrics import Metrics, Read, bytes_written
 from gateway.api.server import Server
 from gateway.app import branch_sensors, report
 from gateway.app.alerts import Alerts
+from gateway.app.announcing import announcing
 from gateway.app.notify import Channels
 from gateway.app.ports import Ports
 from gateway.app.reloading import Reloading, Reread
@@ -40,6 +41,7 @@ from gateway.pipeline.judge import Judge
 from gateway.pipeline.loop import Pipeline
 from gateway.pipeline.previews import Previews
 from gateway.pipeline.recorder import HISTORY, Recorder
+from gateway.ports.addresses import ANY_HOST
 from gateway.recordings import Recordings
 from gateway.samples import Samples
 from gateway.store import bins as bin_table
@@ -52,7 +54,6 @@ from gateway.store.lock import Lock
 from gateway.supervision import Supervisor, Systemd
 from sensors.sample import Sample
 
-ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104  names for "every address", compared only
 GRACE = 60.0  # seconds a bin waits beyond the longest patience before it is closed
 STUCK_AFTER = 10.0  # seconds without a round of the pipeline or the writer: not ready
 DAY = 86400.0
@@ -111,6 +112,8 @@ class Gateway:
                     tasks.create_task(self._supervisor.keep("forecast", self._forecasting.run)),
                     tasks.create_task(self._systemd.feed(self._all_moved)),
                 ]
+                if (announce := announcing(self._config)) is not None:
+                    running.append(tasks.create_task(self._supervisor.keep("mdns", announce)))
                 self._ports.start(tasks)
                 self._systemd.tell("READY=1")
                 log.info("%s; stop with Ctrl-C or SIGTERM", self._where())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from gateway.ports import holders
 
+ANY_HOST = {"", "0.0.0.0", "::"}  # noqa: S104  names for "every address", compared only
+
 
 @dataclass(frozen=True, slots=True)
 class Listen:
