@@ -3,6 +3,7 @@
 import { element, put } from "../shared/dom.js";
 import { SIGNS, statusOf } from "../shared/words.js";
 
+const ROOMY = 6; // rows of machines whose names may have two lines on a screen that lies
 const ROOM = [8, 16]; // per cent of the plan's width that a name may take: between what is readable and what is wasted
 
 export class Plan {
@@ -41,7 +42,8 @@ export class Plan {
   #spread(machines) {
     const along = ({ position }) => position.x, down = ({ position }) => position.y;
     const [left, width] = span(machines.map(along)), [top, height] = span(machines.map(down));
-    const columns = new Set(machines.map(along)).size;
+    const columns = new Set(machines.map(along)).size, rows = new Set(machines.map(down)).size;
+    this.#place.classList.toggle("dense", rows > ROOMY);
     this.#place.style.setProperty("--room", `${Math.min(Math.max(96 / columns, ROOM[0]), ROOM[1])}%`);
     for (const machine of machines) {
       const { style } = this.#tiles.get(machine.machineId).tile;

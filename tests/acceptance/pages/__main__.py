@@ -23,9 +23,9 @@ def _axe(_asked: argparse.Namespace) -> bool:
 
 def _pictures(asked: argparse.Namespace) -> bool:
     with evening() as process:
-        usual = asyncio.run(pictures.campaign(process, asked.out, "evening"))
+        usual = asyncio.run(pictures.campaign(process, asked.out, "evening", *asked.page))
     with nasty() as process:
-        return asyncio.run(pictures.campaign(process, asked.out, "nasty")) and usual
+        return asyncio.run(pictures.campaign(process, asked.out, "nasty", *asked.page)) and usual
 
 
 def _lighthouse(asked: argparse.Namespace) -> bool:
@@ -40,7 +40,7 @@ def _slow(_asked: argparse.Namespace) -> bool:
 
 def _endurance(asked: argparse.Namespace) -> bool:
     with crowded() as process:
-        views = list(served(process, *asked.endure))
+        views = list(served(process, *asked.page or ["kiosk"]))
         found = [asyncio.run(endurance.campaign(process, one, asked.updates)) for one in views]
     return bool(found) and all(found)  # what was skipped has shown nothing
 
@@ -60,9 +60,8 @@ def main() -> int:
     parser.add_argument("campaigns", nargs="*", help=f"of {', '.join(CAMPAIGNS)}; all by default")
     parser.add_argument("--out", type=Path, default=Path("tests/artefacts/pages"))
     parser.add_argument("--updates", type=int, default=10_000, help="in endurance")
-    parser.add_argument("--endure", action="append", help="a page; the kiosk by default")
+    parser.add_argument("--page", action="append", default=[], help="in pictures and endurance")
     asked = parser.parse_args()
-    asked.endure = asked.endure or ["kiosk"]
     asked.out.mkdir(parents=True, exist_ok=True)
     if unknown := set(asked.campaigns) - set(CAMPAIGNS):
         parser.error(f"no campaign {', '.join(sorted(unknown))}: there are {', '.join(CAMPAIGNS)}")

@@ -24,6 +24,15 @@ oneScreen => {
     }
     return false;
   };
+  /** Wholly outside of what an ancestor shows: nobody sees a piece of it. */
+  const away = (element, left, top) => {
+    for (let one = element.parentElement; one && one !== document.body; one = one.parentElement) {
+      const { right, bottom } = one.getBoundingClientRect();
+      if (getComputedStyle(one).overflow === "hidden" && (left >= right - SLACK || top >= bottom - SLACK)) return true;
+    }
+    return false;
+  };
+  const clamped = (element) => getComputedStyle(element).webkitLineClamp !== "none";
   const floats = (element) => {
     for (let one = element; one; one = one.parentElement) if (/sticky|fixed/.test(getComputedStyle(one).position)) return true;
     return false;
@@ -45,7 +54,9 @@ oneScreen => {
     if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || unseen(element)) continue;
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
+    const ends = clamped(element) ? element.getBoundingClientRect().bottom + SLACK : Infinity;
     for (const { left, right, top, bottom } of range.getClientRects()) {
+      if (bottom > ends || away(element, left, top)) continue; // behind the "…", or wrapped away
       if (right - left > 1 && bottom - top > 1) lines.push({ element, left, right, top, bottom });
     }
     let block = element;
@@ -55,6 +66,7 @@ oneScreen => {
 
   for (const block of blocks) {
     if (scrolls(block) || block instanceof SVGElement) continue;
+    if (clamped(block)) continue; // wraps, then ends in "…" by design
     const { overflowX, overflowY } = getComputedStyle(block);
     if (block.clientWidth && block.scrollWidth > block.clientWidth + SLACK) {
       wrong.push(`cut: ${name(block)} needs ${block.scrollWidth} px and has ${block.clientWidth}`);

@@ -10,23 +10,24 @@ from tests.process import GatewayProcess
 SIZES = ((320, 640), (390, 844), (1080, 1920), (1920, 1080), (3840, 2160))
 LOOKS = (("en", "light"), ("zh-Hant", "dark"))
 LAYOUT = Path(__file__).with_name("layout.js").read_text(encoding="utf-8")
+WALL = 1080  # px of width, and more: there the kiosk must do with one screen
 TALLEST = 6000  # px; a longer page is shown as far as its screen goes
 HEIGHT = "() => document.documentElement.scrollHeight"
 BROKEN = "() => window.broken === 1 || document.querySelector('.broken, img[src=x]') !== null"
 
 
-async def campaign(process: GatewayProcess, folder: Path, kind: str) -> bool:
+async def campaign(process: GatewayProcess, folder: Path, kind: str, *pages: str) -> bool:
     """One picture each; whether nothing is cut, covered, too wide, or taken for HTML."""
     taken = bad = 0
     async with browsing() as browser:
-        for view in served(process):
+        for view in served(process, *pages):
             for language, theme in LOOKS:
                 for size in SIZES:
                     manner = Manner(language, theme, *size)
                     found = await _take(browser, process, view, manner, folder / kind)
                     print(f"picture {kind} {view.name} {manner}: {len(found)} wrong", flush=True)
                     for one in found:
-                        print(f"    {one}", flush=True)
+                        print(f"    {one}".encode(errors="replace").decode(), flush=True)
                     taken += 1
                     bad += bool(found)
     print(f"pictures {kind}: {taken} taken, {bad} of them with faults (wanted: 0), in {folder}")
@@ -40,7 +41,7 @@ async def _take(
     name = f"{view.name}-{manner.language}-{manner.width}x{manner.height}.png"
     async with opened(browser, process, view, manner) as page:
         page.on("pageerror", lambda error: errors.append(f"an error: {error}"))
-        found = await wrong(page, one_screen=view.on_a_wall)
+        found = await wrong(page, one_screen=view.on_a_wall and manner.width >= WALL)
         whole = await page.evaluate(HEIGHT) <= TALLEST and not view.on_a_wall
         path = prefix.with_name(f"{prefix.name}-{name}")
         await page.screenshot(path=path, full_page=whole)
