@@ -18,6 +18,8 @@ need npm npm
 need wrk wrk
 need tmux tmux
 need nginx nginx-light
+need nats-server nats-server
+need rabbitmq-server rabbitmq-server
 [ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || missing="$missing libnginx-mod-nchan"
 
 install_packages() {

@@ -49,10 +49,15 @@ class Announcement:
         zeroconf = AsyncZeroconf(interfaces=self._interfaces)
         try:
             await zeroconf.async_register_service(self._info(told), allow_name_change=True)
-            while tuple(self._addresses()) == told:
-                await asyncio.sleep(LOOKS)
+            await self._change_of(told)
         finally:
             await zeroconf.async_close()  # says goodbye
+
+    async def _change_of(self, told: tuple[str, ...]) -> None:
+        while True:
+            await asyncio.sleep(LOOKS)
+            if tuple(self._addresses()) != told:
+                return
 
     def _info(self, addresses: Sequence[str]) -> AsyncServiceInfo:
         kind = f"_{self._url.scheme}._tcp.local."

@@ -48,6 +48,8 @@ function told({ expectedFreeAt, likelyFreeIn30m }, now) {
 }
 
 function row() {
-  const name = element("span", { className: "name", dir: "auto" }), when = element("span", { className: "when" });
+  const textContent = " "; // the node that put() writes to: none is made while it runs
+  const name = element("span", { className: "name", dir: "auto", textContent });
+  const when = element("span", { className: "when", textContent });
   return { all: element("li", { hidden: true }, name, when), name, when };
 }
