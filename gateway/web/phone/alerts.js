@@ -13,14 +13,15 @@ export class Refused extends Error {
   }
 }
 
-/** The member's armed alerts; none for who is no member. */
+/** The member's armed alerts; none for who is no member. Throws where nobody answers: then it is not known. */
 export async function armed() {
   if (!known()) return [];
   try {
     const { alerts } = await call("GET", "/alerts");
     return alerts.filter((one) => one.status === "armed");
   } catch (error) {
-    if (error.status === 401) forget();
+    if (error.status !== 401) throw error;
+    forget();
     return [];
   }
 }

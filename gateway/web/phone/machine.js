@@ -27,6 +27,7 @@ const live = new Live({
     machine = all.get(id) ?? null;
     if (machine) show();
     else say(t("machine.gone"));
+    tellMe.look();
   },
   update(message) {
     all.set(message.machineId, { ...all.get(message.machineId), ...message });

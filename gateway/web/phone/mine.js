@@ -1,6 +1,6 @@
 // What this phone waits for: listed on the first page, each to be taken back, and rung here too.
 
-import { armed, cancel, seen, subscribe } from "./alerts.js";
+import { armed, cancel, seen, subscribe, wasSignedOut } from "./alerts.js";
 import { doing, say } from "./page.js";
 import { chosen } from "./quiet.js";
 import { hush, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
@@ -9,6 +9,7 @@ import { clock, t } from "../shared/words.js";
 
 const section = document.getElementById("mine");
 const rows = section.querySelector("ul");
+const told = section.querySelector("[role=status]");
 
 export class Mine {
   #alerts = [];
@@ -23,9 +24,12 @@ export class Mine {
     onHushed((firingId) => this.#over(firingId));
   }
 
-  /** Asks anew: at each snapshot, for other tabs and the gateway change it too. */
+  /** Asks anew: at each snapshot, for other tabs and the gateway change it too. Unanswered, it stays as it was. */
   async look() {
-    this.#alerts = await armed();
+    try {
+      this.#alerts = await armed();
+    } catch { return; }
+    if (wasSignedOut()) put(told, t("alert.signed_out"));
     if (this.#alerts.length) unlockAtNextTap();
     this.draw();
   }
@@ -45,12 +49,13 @@ export class Mine {
   async waitFor(category) {
     unlock();
     await subscribe({ category, ...chosen() }, this.#joined);
+    put(told, "");
     await this.look();
   }
 
   draw() {
     rows.replaceChildren(...[...this.#rung.values()].map((one) => this.#rang(one)), ...this.#alerts.map((one) => this.#waiting(one)));
-    section.hidden = !rows.firstChild;
+    section.hidden = !rows.firstChild && !told.textContent;
   }
 
   #rang({ firingId, alertId, machineId, name }) {

@@ -14,6 +14,14 @@ export async function way() {
   return ntfy ? "ntfy" : null;
 }
 
+/** What a locked phone cannot be rung by here, and why; nothing where the browser can do it. */
+export function whyOnly(by) {
+  if (by === "push") return "";
+  if (window.isSecureContext && navigator.standalone === false) return t("alert.only_installed"); // an iPhone's browser
+  if (by === "ntfy") return window.isSecureContext ? "" : t("alert.only_ntfy");
+  return t("alert.only_open");
+}
+
 export const hasNtfy = async () => (await pushKey()).ntfy !== null;
 
 /** Asks the person, then the browser, then the branch. Throws what to tell the person. */

@@ -6,28 +6,40 @@ const TONES = [880, 1174.66, 880, 1174.66]; // Hz
 const EACH = 0.22; // seconds
 const VIBRATE = [300, 150, 300, 150, 600]; // ms on, off, on …
 const BLINK = 1_000; // ms between two titles
+const BIDS = 200; // ms in which our other tabs say that they would sound rather
+const MOST_BIDS = 50; // firings at once, of a phone that may wait for twenty machines
 
 let audio = null;
+let listening = false; // for the next tap
+let act = quieten; // what is done with a firing that was seen in another tab
 const blinking = new Map(); // firing id → timer
+const bids = new Map(); // firing id → the best bid of another tab
 const title = document.title;
 const others = "BroadcastChannel" in window ? new BroadcastChannel("rings") : null;
 
+if (others) others.onmessage = ({ data: { firingId, bid } }) => (bid ? hear(firingId, bid) : act(firingId));
+
+/** Whether a tap is needed before it can sound. */
+export const isMute = () => "AudioContext" in window && audio?.state !== "running";
+
 /** To be called in a tap: from then on the page may sound. */
-export function unlock() {
+export async function unlock() {
   audio ??= "AudioContext" in window ? new AudioContext() : null;
-  audio?.resume();
+  await audio?.resume();
 }
 
-/** After a reload the first tap anywhere unlocks the sound again, for who waits. */
-export function unlockAtNextTap() {
-  if (audio?.state !== "running") addEventListener("pointerdown", unlock, { once: true });
+/** After a reload the first tap or key anywhere unlocks the sound again, for who waits; `then` is called after it. */
+export function unlockAtNextTap(then) {
+  if (listening || !isMute()) return;
+  listening = true;
+  const taken = () => unlock().then(then);
+  for (const one of ["pointerup", "keydown"]) addEventListener(one, taken, { once: true }); // a finger's pointerdown unlocks nothing
 }
 
 /** Until it is hushed; the same firing rings once. */
 export function ring(firingId, name) {
   if (blinking.has(firingId)) return;
-  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(VIBRATE); // before a tap it is refused
-  sound();
+  bidFor(firingId);
   const text = `🔔 ${t("alert.rings", { name })}`;
   let on = true;
   document.title = text;
@@ -37,20 +49,37 @@ export function ring(firingId, name) {
 /** In this tab and in all others of this browser. */
 export function hush(firingId) {
   quieten(firingId);
-  others?.postMessage(firingId);
+  others?.postMessage({ firingId });
 }
 
-/** `act(firingId)` is called when another tab has said that it was seen. */
-export function onHushed(act) {
-  if (others) others.onmessage = ({ data }) => {
-    quieten(data);
-    act(data);
+/** `told(firingId)` is called when another tab has said that it was seen. */
+export function onHushed(told) {
+  act = (firingId) => {
+    quieten(firingId);
+    told(firingId);
   };
+}
+
+/** One tab sounds, however many are open: one that may, before all that is looked at, then by lot. */
+function bidFor(firingId) {
+  const bid = (isMute() ? 0 : 2) + (document.hidden ? 0 : 1) + Math.random();
+  others?.postMessage({ firingId, bid });
+  setTimeout(() => {
+    if (!blinking.has(firingId) || bids.get(firingId) > bid) return;
+    if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(VIBRATE); // before a tap it is refused
+    sound();
+  }, BIDS);
+}
+
+function hear(firingId, bid) {
+  if (bids.size >= MOST_BIDS) bids.clear();
+  bids.set(firingId, Math.max(bid, bids.get(firingId) ?? 0));
 }
 
 function quieten(firingId) {
   clearInterval(blinking.get(firingId));
   blinking.delete(firingId);
+  bids.delete(firingId);
   if (blinking.size === 0) document.title = title;
 }
 

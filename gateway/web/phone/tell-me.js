@@ -2,9 +2,9 @@
 
 import { cancel, keepQuiet, mine, seen, subscribe, wasSignedOut } from "./alerts.js";
 import { doing } from "./page.js";
-import { hasNtfy, isPushed, subscribeToPush, topicLinks, way } from "./push.js";
+import { hasNtfy, isPushed, subscribeToPush, topicLinks, way, whyOnly } from "./push.js";
 import { chosen, offer } from "./quiet.js";
-import { hush, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
+import { hush, isMute, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
 import { put } from "../shared/dom.js";
 import { clock, t } from "../shared/words.js";
 
@@ -13,6 +13,7 @@ const text = panel.querySelector("p");
 const button = panel.querySelector("button");
 const quiet = document.getElementById("quiet");
 const locked = document.getElementById("locked");
+const [why, ringLocked] = locked.children;
 let act = () => {};
 
 button.addEventListener("click", () => doing(button, text, () => act()));
@@ -21,49 +22,51 @@ export class TellMe {
   #machineId;
   #joined;
   #alert = null;
-  #rung = null;
+  #rung = new Map(); // firing id → message, until it was seen
   #status = null;
 
   /** `joined` is called when this phone has become a member: its stream must know. */
   constructor(machineId, joined) {
     this.#machineId = machineId;
     this.#joined = joined;
-    const ringLocked = locked.querySelector("button");
     ringLocked.addEventListener("click", () => doing(ringLocked, text, () => this.#ringLocked()));
-    onHushed((firingId) => this.#rung?.firingId === firingId && this.#over());
+    onHushed((firingId) => this.#over(firingId));
   }
 
   /** The machine is in that status now. */
-  async show(status) {
-    const first = this.#status === null;
+  show(status) {
     this.#status = status;
-    if (first) await this.#find();
+    this.#draw();
+  }
+
+  /** Asks anew: at each snapshot, for other tabs and the gateway change it too. Unanswered, it stays as it was. */
+  async look() {
+    try {
+      this.#alert = await mine(this.#machineId);
+    } catch { return; }
+    if (this.#alert) unlockAtNextTap(() => this.#draw());
+    if (wasSignedOut()) put(text, t("alert.signed_out"));
     this.#draw();
   }
 
   /** An alert of this member has rung: for this machine or for another one. */
   rung(message) {
-    if (this.#rung?.firingId === message.firingId) return;
-    this.#rung = message;
+    if (this.#rung.has(message.firingId)) return;
+    this.#rung.set(message.firingId, message);
     if (message.machineId === this.#machineId) this.#alert = null;
     ring(message.firingId, message.name);
     this.#draw();
   }
 
-  async #find() {
-    this.#alert = await mine(this.#machineId);
-    if (this.#alert) unlockAtNextTap();
-    if (wasSignedOut()) put(text, t("alert.signed_out"));
-  }
-
   #draw() {
-    panel.hidden = false;
-    if (!this.#alert) locked.hidden = quiet.hidden = true;
-    if (this.#rung) this.#offer(t("alert.go", { name: this.#rung.name }), "alert.seen", () => this.#confirm());
+    const [rung] = this.#rung.values();
+    const offered = this.#status === "occupied" || this.#status === "unknown";
+    button.hidden = !(rung || this.#alert || offered);
+    if (rung || !this.#alert) locked.hidden = quiet.hidden = true;
+    if (rung) this.#offer(t("alert.go", { name: rung.name }), "alert.seen", () => this.#confirm(rung));
     else if (this.#alert) this.#wait();
-    else if (this.#status === "occupied" || this.#status === "unknown") {
-      this.#offer(null, "alert.tell_me", () => this.#subscribe());
-    } else panel.hidden = true;
+    else if (offered) this.#offer(null, "alert.tell_me", () => this.#subscribe());
+    panel.hidden = button.hidden && !text.textContent;
   }
 
   async #wait() {
@@ -71,8 +74,9 @@ export class TellMe {
     offer(quiet.querySelector("select"), this.#alert.quietHours, (hours) => this.#keepQuiet(hours));
     quiet.hidden = false;
     const by = await way().catch(() => null);
-    locked.hidden = !this.#alert || isPushed();
-    if (!by && !locked.hidden) locked.replaceChildren(t("alert.only_open"));
+    locked.hidden = !this.#alert || this.#rung.size > 0 || isPushed();
+    put(why, whyOnly(by));
+    ringLocked.hidden = !by;
   }
 
   /** `words`: null leaves what was said last, such as why something was refused. */
@@ -90,8 +94,8 @@ export class TellMe {
 
   async #cancel() {
     await cancel(this.#alert.alertId);
-    put(text, "");
     this.#alert = null;
+    put(text, "");
     this.#draw();
   }
 
@@ -105,21 +109,19 @@ export class TellMe {
   async #ringLocked() {
     const by = await way();
     const refused = by === "push" ? await subscribeToPush().catch((error) => error) : null;
-    if (by === "ntfy" || (refused && (await hasNtfy()))) locked.replaceChildren(...(await topicLinks()));
+    if (by === "ntfy" || (refused && (await hasNtfy()))) ringLocked.replaceWith(...(await topicLinks()));
     else if (refused) throw refused;
     this.#draw();
   }
 
-  async #confirm() {
-    const { alertId, firingId } = this.#rung;
+  async #confirm({ alertId, firingId }) {
     hush(firingId);
-    this.#over();
+    this.#over(firingId);
     await seen(alertId);
   }
 
-  #over() {
-    put(text, "");
-    this.#rung = null;
+  #over(firingId) {
+    if (this.#rung.delete(firingId)) put(text, "");
     this.#draw();
   }
 }
@@ -128,5 +130,5 @@ export class TellMe {
 function waiting({ place, expiresAt, quietHours }) {
   const turn = place === 1 ? t("alert.first") : t("alert.place", { place });
   const rings = t(isPushed() ? "alert.pushed" : "alert.open", { time: clock(expiresAt) });
-  return [turn, rings, quietHours ? t("alert.silent", quietHours) : ""].join(" ").trim();
+  return [turn, rings, quietHours ? t("alert.silent", quietHours) : "", isMute() ? t("alert.sound") : ""].join(" ").trim();
 }

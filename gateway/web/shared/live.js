@@ -1,7 +1,9 @@
 // The link to /stream: one EventSource in a browser, however many of our tabs are open.
 //
 // The tab that was looked at last leads: it has the stream and passes on what it hears. The newest
-// claim wins; a leader that goes says so, and one that falls silent is followed by another.
+// claim wins; a leader that goes says so, and one that falls silent is followed by another. Where Web
+// Locks are (a secure context), the leader holds one and the others wait for it: then a tab that crashed,
+// or that the phone threw away, is followed at once.
 
 const SILENCE = 35_000; // ms without a word: three heartbeats are missing
 const AGAIN = [1_000, 15_000]; // ms to the next try after a refusal: doubling, within these, never given up
@@ -18,6 +20,8 @@ export class Live {
   #source = null;
   #timers = {};
   #wait = AGAIN[0];
+  #waiting = null; // an AbortController, while we wait for the leader's lock
+  #letGo = () => {}; // of the lock, as long as it is ours
 
   /** `tell` has `snapshot(message)`, `update(message)`, `up()`, `down()`, and may have `alert(message)`. */
   constructor(tell, url = "/stream") {
@@ -29,7 +33,7 @@ export class Live {
     }
     addEventListener("pageshow", ({ persisted }) => persisted && this.open());
     addEventListener("pagehide", () => this.#leave());
-    addEventListener("online", () => this.#claim && this.open());
+    for (const change of ["online", "offline"]) addEventListener(change, () => this.#claim && this.#connect());
     document.addEventListener("visibilitychange", () => document.hidden || this.open());
   }
 
@@ -37,6 +41,7 @@ export class Live {
   start() {
     if (!document.hidden || !this.#channel) return this.open();
     this.#channel.postMessage({ hello: true });
+    this.#follow();
     this.#after("silence", ANSWER, () => this.open());
     this.#soonDown();
   }
@@ -45,7 +50,25 @@ export class Live {
   open() {
     this.#claim = [Date.now(), Math.random()];
     this.#channel?.postMessage({ claim: this.#claim });
+    this.#hold();
     this.#connect();
+  }
+
+  /** Taken from whoever has it; ours until another takes it, or until this tab is gone. */
+  #hold() {
+    const held = () => new Promise((done) => (this.#letGo = done));
+    if (this.#channel) navigator.locks?.request(this.#channel.name, { steal: true }, held).catch(() => {}); // taken
+  }
+
+  /** In line for the lock, once: whoever gets it has outlived the leader. */
+  #follow() {
+    if (this.#waiting || !navigator.locks) return;
+    const { signal } = (this.#waiting = new AbortController());
+    const outlived = () => {
+      this.#waiting = null;
+      if (!this.#claim) this.open();
+    };
+    navigator.locks.request(this.#channel.name, { signal }, outlived).catch(() => {}); // this tab leaves
   }
 
   #told({ claim, hello, gone, down, name, text }) {
@@ -65,6 +88,7 @@ export class Live {
     }
     this.#claim = null;
     this.#close();
+    this.#follow();
     this.#expect();
   }
 
@@ -119,6 +143,9 @@ export class Live {
   #leave() {
     if (this.#claim) this.#channel?.postMessage({ gone: true });
     this.#claim = null;
+    this.#letGo();
+    this.#waiting?.abort();
+    this.#waiting = null;
     this.#close();
   }
 
