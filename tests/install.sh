@@ -18,6 +18,7 @@ need npm npm
 need wrk wrk
 need tmux tmux
 need nginx nginx-light
+[ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing="$missing postgresql"
 [ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || missing="$missing libnginx-mod-nchan"
 
 install_packages() {
