@@ -56,7 +56,7 @@ class Stored:
 async def store(conn: Connection, rows: Iterable[Numbered]) -> Stored:
     """Write them, in the transaction that is open; their months must be there."""
     heard = list(rows)
-    newest = _newest(heard)
+    newest, contradicted = _newest(heard)
     if not newest:
         return Stored()
     await conn.execute(INCOMING)
@@ -65,21 +65,23 @@ async def store(conn: Connection, rows: Iterable[Numbered]) -> Stored:
     corrections = any(row.revision for _, row in newest)
     corrected = await number(conn, CORRECTED) if corrections else 0
     changed = await number(conn, UPSERT)
-    contradicted: frozenset[int] = frozenset()
     if changed < len(newest):
         found = await (await conn.execute(DIFFERENT)).fetchall()
-        contradicted = frozenset(int(str(machine)) for (machine,) in found)
-    return Stored(changed - corrected, corrected, len(heard) - changed, contradicted)
+        contradicted.update(int(str(machine)) for (machine,) in found)
+    return Stored(changed - corrected, corrected, len(heard) - changed, frozenset(contradicted))
 
 
-def _newest(rows: Iterable[Numbered]) -> Sequence[Numbered]:
-    """One of each identity: a statement may not touch a row twice."""
+def _newest(rows: Iterable[Numbered]) -> tuple[Sequence[Numbered], set[int]]:
+    """One of each identity, for a statement may not touch a row twice; and the contradicted."""
     newest: dict[tuple[int, int, int], Numbered] = {}
+    contradicted = set()
     for machine, row in rows:
-        was = newest.setdefault((machine, row.start, row.seconds), (machine, row))
-        if was[1].revision < row.revision:
+        _, was = newest.setdefault((machine, row.start, row.seconds), (machine, row))
+        if was.revision < row.revision:
             newest[machine, row.start, row.seconds] = (machine, row)
-    return list(newest.values())
+        elif was.revision == row.revision and was != row:
+            contradicted.add(machine)
+    return list(newest.values()), contradicted
 
 
 def _text(rows: Iterable[Numbered]) -> str:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from psycopg import AsyncConnection, sql
 
 DAY = 86_400
-AHEAD = 40 * DAY  # seconds: the next month is there before its first bin
 CHUNK = 30 * DAY  # seconds of a hypertable's chunk
 BINS = """
 CREATE TABLE bins (

@@ -22,7 +22,8 @@ CREATE TABLE branches (
     described bytea,                    -- its newest `branch` message
     summary bytea,                      -- its newest `summary`
     heard double precision NOT NULL,    -- epoch seconds, to the minute
-    hushed double precision,            -- since when it is offline or silent; NULL: it is heard
+    hushed double precision,            -- since when its machines are unknown; NULL: it is heard
+    why text,                           -- of that: offline or silent
     version bigint NOT NULL
 );
 CREATE TABLE machines (
@@ -44,13 +45,14 @@ CREATE TABLE digests (
     day date NOT NULL,
     told bytea NOT NULL,                -- its newest `digest` message
     as_of double precision NOT NULL,
-    dirty boolean NOT NULL DEFAULT true, -- to be compared
+    due double precision NOT NULL,      -- when to compare it next, epoch seconds
     holes integer[] NOT NULL DEFAULT '{}', -- hours that are not what the branch says
     lost integer NOT NULL DEFAULT 0,    -- bins that the branch cannot send any more
     asked integer NOT NULL DEFAULT 0,
     asked_at double precision NOT NULL DEFAULT 0,
     PRIMARY KEY (gym, day)
 );
+CREATE INDEX digests_due ON digests (due);
 CREATE TABLE lost (
     gym text NOT NULL,
     day date NOT NULL,
