@@ -46,17 +46,23 @@ def text_of(path: Path) -> str:
 
 def parse(path: Path, text: str) -> Config:
     """The branch that this text describes, which stands or shall stand at `path`. ConfigError."""
+    document = document_of(path, text)
+    found = Findings(text, document)
+    config, more = judged(document, found)
+    if mistakes := found.mistakes():
+        raise ConfigError(path, mistakes, more=more)
+    return furnished(config)
+
+
+def document_of(path: Path, text: str) -> dict[str, object]:
+    """The tables of that text. ConfigError: it is no TOML, or too large."""
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(path, (_no_toml(path, error),)) from None
     if len(text.encode()) > LARGEST:
         raise ConfigError(path, (_no_toml(path, ValueError(TOO_LARGE)),))
-    found = Findings(text, document)
-    config, more = judged(document, found)
-    if mistakes := found.mistakes():
-        raise ConfigError(path, mistakes, more=more)
-    return furnished(config)
+    return document
 
 
 def judged(document: Mapping[str, object], found: Findings) -> tuple[Config, bool]:

@@ -26,6 +26,13 @@ class MachineView:
     metadata: dict[str, str]
     position: tuple[float, float] | None = None
     """Metres on the floor plan."""
+    in_log: str | None = None
+    """Its name in a log that tells of many branches; None: its id."""
+
+    @property
+    def key(self) -> str:
+        """What events call it."""
+        return self.in_log or self.machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ class BranchView:
     """`local`, or `remote` for a sibling heard upstream."""
     as_of: float
     categories: tuple[CategoryView, ...]
+    public_url: str | None = None
+    """Where its own gateway is, for what can be done there only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ need tmux tmux
 need nginx nginx-light
 need nats-server nats-server
 need rabbitmq-server rabbitmq-server
+[ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing="$missing postgresql"
 [ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || missing="$missing libnginx-mod-nchan"
 
 install_packages() {

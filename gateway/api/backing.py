@@ -27,19 +27,32 @@ from gateway.readmodel import ReadModel
 
 
 @dataclass(frozen=True, slots=True)
-class Backing:
-    """Every part is used by name and by nobody but the routes that it is handed to."""
+class Common:
+    """What a branch's gateway and a chain's hub have alike."""
 
     config: Config
     model: ReadModel
     bus: Bus
     credentials: Credentials
     locksmith: Locksmith
+    wall: Callable[[], float]
+    audience: Audience
+    seen: Callable[[str], None]
+    """Hears of every member that asks something."""
+    health: Callable[[], Health]
+    metrics: Metrics
+    admin: Mapping[str, AdminHandler]
+    socket_path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Backing(Common):
+    """Every part is used by name and by nobody but the routes that it is handed to."""
+
     write: Write
     """Into the ledger."""
     say: Say
     """The staff's word on a machine, into the pipeline."""
-    wall: Callable[[], float]
     wall_of: Callable[[float], float]
     """Monotonic seconds as epoch seconds."""
     monotonic: Callable[[], float]
@@ -59,11 +72,4 @@ class Backing:
     samples: Newer
     recordings: Recordings
     preview: Look
-    audience: Audience
-    seen: Callable[[str], None]
-    """Hears of every member that asks something."""
-    health: Callable[[], Health]
-    metrics: Metrics
-    admin: Mapping[str, AdminHandler]
     reload: Reload
-    socket_path: Path

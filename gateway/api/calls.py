@@ -1,5 +1,9 @@
 """Every subject of the API, put together: one list of operations, and what is for people only."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
 from aiohttp import web
 
 from gateway.api.admin import AdminRoutes
@@ -34,6 +38,16 @@ from gateway.api.stickers import StickerRoutes
 from gateway.api.stream import StreamRoutes
 from gateway.api.usual import UsualRoutes
 
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class Calls(Generic[B]):
+    """What a server serves: calls, and what is beside them for people."""
+
+    operations: Callable[[B, Hub, Ready, Ready], list[Operation]]
+    beside: Callable[[B, Ready], list[web.RouteDef]]
+
 
 def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[Operation]:
     """What the documents show; `live` and `history` keep ready bytes."""
@@ -57,7 +71,7 @@ def operations(backing: Backing, hub: Hub, live: Ready, history: Ready) -> list[
         RecordingRoutes(sensors.names, backing.recordings, backing.monotonic),
         FitRoutes(sensors.names, backing.recordings),
         PreviewRoutes(backing.preview, backing.wall_of),
-        EventRoutes(model),
+        EventRoutes(model, gym),
         ConnectionRoutes(hub),
         HealthRoutes(backing.health),
         MetricsRoutes(backing.metrics),
@@ -85,6 +99,9 @@ def beside(backing: Backing, live: Ready) -> list[web.RouteDef]:
         DocsPage(pages),
     )
     return [route for part in parts for route in part.routes()]
+
+
+OF_A_BRANCH: Calls[Backing] = Calls(operations, beside)
 
 
 def as_route(operation: Operation) -> web.RouteDef:

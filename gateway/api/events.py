@@ -28,6 +28,7 @@ class EventRow(Wire, frozen=True):
     """One machine's change of status; `id` names it for ever."""
 
     id: str
+    gym_id: str
     machine_id: str
     status: Status
     cause: Cause
@@ -49,8 +50,10 @@ class EventsReply(Wire, frozen=True):
 class EventRoutes:
     """`/events`."""
 
-    def __init__(self, model: ReadModel) -> None:
+    def __init__(self, model: ReadModel, gym: str) -> None:
+        """`gym`: of events that name none."""
         self._model = model
+        self._gym = gym
 
     def operations(self) -> list[Operation]:
         """What is served here."""
@@ -84,16 +87,18 @@ class EventRoutes:
         query.done()
         async with asyncio.timeout(PATIENCE):
             page = await self._model.page(after, limit)
-        rows = [_row(event) for event in page.events]
+        rows = [_row(event, self._gym) for event in page.events]
         reply = EventsReply(events=rows, next=str(page.cursor), reset=page.reset)
         headers = {"Cache-Control": "no-store"}
         return web.Response(body=encode(reply), content_type="application/json", headers=headers)
 
 
-def _row(event: Event) -> EventRow:
+def _row(event: Event, own: str) -> EventRow:
+    gym, _, machine = event.machine.rpartition("/")
     return EventRow(
         id=f"{event.epoch}-{event.seq}",
-        machine_id=event.machine,
+        gym_id=gym or own,
+        machine_id=machine,
         status=event.status,
         cause=event.cause,
         timestamp=moment(event.timestamp),

@@ -91,6 +91,7 @@ USUAL: dict[str, object] = {
 }
 EVENT: dict[str, object] = {
     "id": "5e0c2f7a9b3d4e61-1047",
+    "gymId": "hk-central",
     "machineId": "leg-press-01",
     "status": "free",
     "cause": "observed",

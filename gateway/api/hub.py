@@ -54,7 +54,7 @@ class Hub:
         self._most_behind = most_behind
         self._age = age
         snapshot = model.snapshot()
-        self._views = {view.machine: view for view in snapshot.machines}
+        self._views = {view.key: view for view in snapshot.machines}
         self._rounds = Rounds(self._views, snapshot.cursor)
         self._open: dict[Viewer, float] = {}  # when each shall end
         self._seats = Seats(limits, share)
@@ -169,7 +169,7 @@ class Hub:
         self._last_reset = (self._last_reset[0] + 1, reason)
         self._rounds.flush()
         self._views.clear()
-        self._views.update({view.machine: view for view in self._model.snapshot().machines})
+        self._views.update({view.key: view for view in self._model.snapshot().machines})
         for (follow, framing), viewers in self._rounds.groups.items():
             packed = b"".join([framing.pack([part]) for part in self._anew(follow, reason)])
             for viewer in viewers:
@@ -259,7 +259,7 @@ class Hub:
     def _anew(self, follow: Follow, reason: str | None) -> list[Message]:
         """Why everything is told anew (None: it is the first time), and a snapshot."""
         snapshot = self._model.snapshot()
-        views = [v for v in snapshot.machines if follow is None or v.machine in follow]
+        views = [v for v in snapshot.machines if follow is None or v.key in follow]
         followed = [machine_row(v, self._model.foretell(v.gym, v.machine)) for v in views]
         clock = clock_of(self._model)
         data = encode(snapshot_message(snapshot, followed, self.as_of(), clock))

@@ -113,6 +113,10 @@ class BranchRow(Wire, frozen=True):
     source: str
     as_of: float
     categories: Sequence[CategoryCounts]
+    public_url: str | msgspec.UnsetType = msgspec.UNSET
+    """Where its own gateway is."""
+    distance_km: float | msgspec.UnsetType = msgspec.UNSET
+    """From the place that was asked for; of branches that say where they are."""
     clock: Clock = msgspec.UNSET
 
 
@@ -216,6 +220,8 @@ class Problem(Wire, frozen=True):
     category: str
     request_id: str
     errors: Sequence[FaultRow] = ()
+    public_url: str | msgspec.UnsetType = msgspec.UNSET
+    """Of the branch whose own gateway is to be asked."""
 
 
 class HealthReply(Wire, frozen=True):
@@ -285,8 +291,8 @@ def machine_reply(
     return MachineReply(**row, as_of=moment(as_of), clock=clock)
 
 
-def branch_row(view: BranchView, clock: Clock) -> BranchRow:
-    """A branch with its categories' counts."""
+def branch_row(view: BranchView, clock: Clock, distance: float | None = None) -> BranchRow:
+    """A branch with its categories' counts; `distance` in kilometres."""
     return BranchRow(
         gym_id=view.gym,
         name=view.name,
@@ -297,6 +303,8 @@ def branch_row(view: BranchView, clock: Clock) -> BranchRow:
         source=view.source,
         as_of=moment(view.as_of),
         categories=[_counts(category) for category in view.categories],
+        public_url=view.public_url or msgspec.UNSET,
+        distance_km=msgspec.UNSET if distance is None else round(distance, 2),
         clock=clock,
     )
 

@@ -61,6 +61,10 @@ KNOWN = (
     Known(
         "silences", "Alerts that did not ring although a machine became free.", "counter", "reason"
     ),
+    Known("chain_consumes", "1 while this hub is the one that consumes.", "gauge"),
+    Known("chain_branches", "Branches that described themselves.", "gauge"),
+    Known("chain_silent", "Branches that nobody hears.", "gauge"),
+    Known("chain_counts", "What the consuming hub has counted.", "counter", "what"),
     Known("bytes_written", "Bytes this process sent to storage.", "counter"),
 )
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from config.sections import Config
-from gateway.api.backing import Backing
+from gateway.api.backing import Common
 from gateway.api.body import LARGEST
 from gateway.api.door import Door
 from gateway.api.envelope import ENVELOPE, Envelope
@@ -21,7 +21,7 @@ from gateway.api.tls import Tls
 
 
 def application(
-    backing: Backing, operations: Sequence[Operation], tls: Tls | None
+    backing: Common, operations: Sequence[Operation], tls: Tls | None
 ) -> web.Application:
     """An application without routes: what comes first is outermost."""
     config = backing.config

@@ -74,6 +74,17 @@ class Query:
             self.wrong(name, f"must be a whole number from {least} to {most}")
         return int(value)
 
+    def place(self, name: str) -> tuple[float, float] | None:
+        """`latitude,longitude` in degrees; None where it is missing or wrong."""
+        parts = self._query.get(name, "").split(",")
+        if not self.has(name):
+            return None
+        found = [value for part in parts if (value := _number(part)) is not None]
+        if len(parts) != 2 or len(found) != 2 or abs(found[0]) > 90 or abs(found[1]) > 180:  # noqa: PLR2004  degrees
+            self.wrong(name, "must be latitude,longitude in degrees, such as 22.28,114.16")
+            return None
+        return found[0], found[1]
+
     def _unknown(self, name: str) -> str:
         close = get_close_matches(name, self._known, 1)
         if close:

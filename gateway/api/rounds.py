@@ -19,7 +19,7 @@ class Rounds:
     """A round: what was heard since the last one, encoded once, to each group of viewers."""
 
     def __init__(self, views: Mapping[str, MachineView], cursor: Cursor) -> None:
-        """`views`: the machines that have a place in a stream."""
+        """`views`: the machines that have a place in a stream, by the names that events use."""
         self.groups: dict[tuple[Follow, Framing], set[Viewer]] = {}
         self.cursor = cursor
         """Everyone in a group has been told everything up to here, once `flush` has run."""

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from aiohttp import web
 
 from config.sections import Config, Limits
-from gateway.api import calls
-from gateway.api.backing import Backing
+from gateway.api.backing import Common
+from gateway.api.calls import Calls, as_route
 from gateway.api.connection import Connection
 from gateway.api.door import exemption, share_of
 from gateway.api.gate import Gate
@@ -27,10 +28,14 @@ MOST_FORMER = 4  # sets of rules by which old streams go on; a fifth ends the ol
 SELF_CHECK = 2.0  # seconds in which our own socket must answer
 
 
-class Server:
-    """Serves what stands behind `backing` over HTTP."""
+B = TypeVar("B", bound=Common)
 
-    def __init__(self, backing: Backing) -> None:
+
+class Server(Generic[B]):
+    """Serves what stands behind `backing` over HTTP, by these calls."""
+
+    def __init__(self, backing: B, calls: Calls[B]) -> None:
+        self._calls = calls
         config = backing.config
         self._bus, self._config = backing.bus, config
         self._socket_path = backing.socket_path
@@ -55,10 +60,10 @@ class Server:
 
     def _assembled(self) -> web.AppRunner:
         backing = self._backing
-        operations = calls.operations(backing, self.hub, self._live, self._history)
+        operations = self._calls.operations(backing, self.hub, self._live, self._history)
         app = application(backing, operations, self._tls)
-        app.add_routes([calls.as_route(operation) for operation in operations])
-        app.add_routes(calls.beside(backing, self._live))
+        app.add_routes([as_route(operation) for operation in operations])
+        app.add_routes(self._calls.beside(backing, self._live))
         return web.AppRunner(app, shutdown_timeout=GRACE)
 
     @property

@@ -16,7 +16,7 @@ from gateway.api.messages import Wire, encode
 from gateway.api.operation import Operation
 from gateway.api.query import Query
 from gateway.api.stream import TICKET
-from gateway.api.viewer import NOTHING, Follow, Viewer
+from gateway.api.viewer import MOST_UNNAMED, NOTHING, Follow, Viewer, follow_of
 from gateway.core.errors import Fault, ForbiddenError, InvalidError
 from gateway.readmodel import MachineView, ReadModel
 
@@ -160,7 +160,7 @@ class SocketRoutes:
         if named is None:
             return NOTHING
         if follow is None:
-            follow = frozenset(view.machine for view in self._model.snapshot().machines)
+            follow = frozenset(view.key for view in self._model.snapshot().machines)
         return follow - named
 
 
@@ -191,14 +191,17 @@ def _understood(kind: WSMsgType, data: bytes) -> Said:
 
 def _named(said: Named, views: Iterable[MachineView]) -> Follow:
     """The machines that are meant; None where none are named."""
-    if not said.machines and not said.category:
-        return None
     views = tuple(views)
-    unknown = sorted(set(said.machines or ()).difference(view.machine for view in views))
+    if not said.machines and not said.category:
+        if isinstance(said, Subscribe) and len(views) > MOST_UNNAMED:
+            detail = f"/machines: name some: there are {len(views)} here"
+            raise _NotUnderstoodError("invalid_value", detail)
+        return None
+    names = {name for view in views for name in (view.machine, view.key)}
+    unknown = sorted(set(said.machines or ()).difference(names))
     faults = [Fault("/machines", f"not known here: {', '.join(unknown)}")] if unknown else []
-    of_category = [view.machine for view in views if view.category == said.category]
-    if said.category and not of_category:
+    if said.category and not any(view.category == said.category for view in views):
         faults.append(Fault("/category", f"not known here: {said.category}"))
     if faults:
         raise _NotUnderstoodError("invalid_value", str(InvalidError(faults)))
-    return frozenset(said.machines or ()).union(of_category)
+    return follow_of(views, said.machines or (), (said.category,) if said.category else ())

@@ -10,7 +10,7 @@ from gateway.api.framing import SSE, SSE_PLAIN
 from gateway.api.hub import Hub
 from gateway.api.operation import Operation, Parameter
 from gateway.api.query import Query
-from gateway.api.viewer import Follow, Viewer
+from gateway.api.viewer import MOST_UNNAMED, Follow, Viewer, follow_of
 from gateway.readmodel import ReadModel
 
 RETRY = (1000, 4000)  # milliseconds: a thousand clients do not come back at once
@@ -83,9 +83,11 @@ def followed(query: Query, model: ReadModel) -> Follow:
     """
     branches = query.names("branch", [branch.gym for branch in model.branches()])
     views = [v for v in model.snapshot().machines if not branches or v.gym in branches]
-    machines = query.names("machines", [view.machine for view in views])
-    categories = query.names("category", [view.category for view in views])
+    machines = query.names("machines", {name for v in views for name in (v.machine, v.key)})
+    categories = query.names("category", {view.category for view in views})
+    if not (branches or machines or categories) and len(views) > MOST_UNNAMED:
+        query.wrong("branch", f"name some: there are {len(views)} machines here")
     query.done()
     if machines or categories:
-        return machines.union(v.machine for v in views if v.category in categories)
-    return frozenset(view.machine for view in views) if branches else None
+        return follow_of(views, machines, categories)
+    return frozenset(view.key for view in views) if branches else None

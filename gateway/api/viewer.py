@@ -2,16 +2,29 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from gateway.api.connection import Connection
 from gateway.api.framing import Framing, Message
+from gateway.readmodel import MachineView
 
 WRITE_TIMEOUT = 30.0  # seconds in which a client must take what it asked to have replayed
 
 Follow = frozenset[str] | None
-"""Machine ids; None: all of them."""
+"""Machines, by the names that events use; None: all of them."""
 NOTHING: Follow = frozenset()
+MOST_UNNAMED = 5000  # machines of a stream that names none: a snapshot of 1.5 MB
+
+
+def follow_of(
+    views: Sequence[MachineView], names: Collection[str], category: Collection[str]
+) -> Follow:
+    """Those of a category, and the named ones: by id in whichever branch, or `gymId/machineId`."""
+    return frozenset(
+        view.key
+        for view in views
+        if view.machine in names or view.key in names or view.category in category
+    )
 
 
 class Viewer:

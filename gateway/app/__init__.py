@@ -11,6 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from config.sections import Config, Store
+from gateway.api.calls import OF_A_BRANCH
 from gateway.api.health import Health
 from gateway.api.metrics import Metrics, Read, bytes_written
 from gateway.api.server import Server
@@ -225,7 +226,7 @@ class Gateway:
             Previews(sensors.hearings, self._trails, clock.monotonic).of,
             self.reloading.reload,
         )
-        self._server = Server(backing)
+        self._server = Server(backing, OF_A_BRANCH)
         self._metrics.ask(**self._sources(), **self._alerts.counts())
         self._writer.timed = self._readers.timed = self._metrics.timings.add
 

@@ -11,6 +11,7 @@ COMMANDS = {  # name → module of this package
     "check": "check",
     "decode": "offline",
     "forecast": "forecast",
+    "hub": "hub",
     "keys": "keys",
     "openapi": "openapi",
     "reload": "reload",

@@ -43,6 +43,14 @@ class DegradedError(GatewayError):
     """It cannot be kept now; reading goes on."""
 
 
+class ElsewhereError(GatewayError):
+    """It is done at a branch's own gateway; `public_url` is where that is, if it is known."""
+
+    def __init__(self, detail: str, public_url: str | None = None) -> None:
+        super().__init__(detail)
+        self.public_url = public_url
+
+
 class InvalidError(GatewayError):
     """Values are wrong; `faults` names every one of them."""
 

@@ -73,6 +73,7 @@ class Event:
     seq: int
     epoch: str
     machine: str
+    """Its id; `gymId/machineId` in the log of a chain."""
     status: Status
     cause: Cause
     timestamp: float

@@ -119,6 +119,7 @@ class Branch:
             source="local",
             as_of=now,
             categories=tuple(self._count(category) for category in self._config.categories),
+            public_url=branch.public_url,
         )
 
     def category(self, gym: str, category: str) -> tuple[MachineView, ...]:

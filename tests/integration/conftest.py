@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.ports.addresses import free_port
 from gateway.ports.broker import Broker
+from tests.postgres import Postgres
 
 Watch = Callable[[str], list[bytes]]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
@@ -47,6 +48,20 @@ async def broker(short_path: Path) -> AsyncIterator[Broker]:
     await broker.start()
     yield broker
     await broker.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL for all tests that leave it running."""
+    server = Postgres().start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def chain(postgres: Postgres) -> str:
+    """A new, empty database."""
+    return postgres.database()
 
 
 class Speaker:

@@ -20,6 +20,7 @@ import aiohttp
 from config.sections import Alerts as AlertRules
 from config.sections import Branch, Config, Http, Kiosk, Limits, Notify, Sensor, Store
 from gateway.api.backing import Backing
+from gateway.api.calls import OF_A_BRANCH
 from gateway.api.credentials import Credentials, Write
 from gateway.api.health import Health
 from gateway.api.keys import Locksmith
@@ -78,7 +79,7 @@ class Served:
 
     model: MemoryModel
     bus: Bus
-    server: Server
+    server: Server[Backing]
     socket_path: Path
     client: aiohttp.ClientSession
     credentials: Credentials
@@ -306,7 +307,8 @@ async def serving(
             reload=nothing_to_reload,
             admin={"sensors": lambda query: {"sensors": [], **query}},
             socket_path=folder / "gateway.sock",
-        )
+        ),
+        OF_A_BRANCH,
     )
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, read_bufsize=2**22) as client:

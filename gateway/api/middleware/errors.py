@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from msgspec import UNSET
 
 from gateway.api.door import COOKIE, forget_cookie
 from gateway.api.messages import FaultRow, Problem, encode
@@ -17,6 +18,7 @@ from gateway.bridge import BusyError
 from gateway.core.errors import (
     ConflictError,
     DegradedError,
+    ElsewhereError,
     ForbiddenError,
     FullError,
     GatewayError,
@@ -34,6 +36,7 @@ OWN: tuple[tuple[type[GatewayError], int, str, str], ...] = (  # the first that 
     (UnauthorisedError, 401, "unauthorised", "auth"),
     (ForbiddenError, 403, "forbidden", "auth"),
     (ConflictError, 409, "conflict", "conflict"),
+    (ElsewhereError, 409, "at_the_branch", "conflict"),
     (DegradedError, 503, "degraded", "degraded"),
     (FullError, 503, "full", "limit"),
     (LimitError, 429, "too_many", "limit"),
@@ -98,6 +101,7 @@ def problem(  # a problem has that many parts
     detail: str,
     category: str | None = None,
     errors: tuple[FaultRow, ...] = (),
+    public_url: str | None = None,
 ) -> web.Response:
     """A reply of `application/problem+json`."""
     body = Problem(
@@ -109,6 +113,7 @@ def problem(  # a problem has that many parts
         category=category or CATEGORIES.get(status, "client"),
         request_id=request_id(request),
         errors=errors,
+        public_url=public_url or UNSET,
     )
     request[CATEGORY] = body.category
     return web.Response(
@@ -148,7 +153,8 @@ def _refused(request: web.Request, error: GatewayError) -> web.Response:
     status, code, category = next(row[1:] for row in OWN if isinstance(error, row[0]))
     faults = error.faults if isinstance(error, InvalidError) else ()
     rows = tuple(FaultRow(pointer=fault.pointer, detail=fault.detail) for fault in faults)
-    reply = problem(request, status, code, str(error), category, rows)
+    where = error.public_url if isinstance(error, ElsewhereError) else None
+    reply = problem(request, status, code, str(error), category, rows, where)
     if isinstance(error, LimitError):
         reply.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, UnauthorisedError):

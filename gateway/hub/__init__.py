@@ -1,0 +1,1 @@
+"""The hub of a chain: what its branches send, kept in PostgreSQL and served from there."""

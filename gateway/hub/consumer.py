@@ -1,0 +1,154 @@
+"""The one hub of a chain that consumes: it holds a lock in PostgreSQL as long as it lives."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import psycopg
+
+from config.hub import HubConfig
+from gateway.hub.proof import Prover, Wall
+from gateway.hub.schema import LEADING, Connection
+from gateway.hub.sorting import Message
+from gateway.hub.writing import Writing, count
+
+TRY_EVERY = 1.0  # seconds between two attempts to become the one
+IDLE = 6_000  # milliseconds without a statement, then PostgreSQL ends a session that stands still
+BEAT = 1.5  # seconds between statements while nothing is to be stored
+LOOK_EVERY = 5.0  # seconds between two looks at digests and at who is silent
+HOUSE_EVERY = 3600.0  # seconds
+PAUSE = 1.0  # seconds after a fault of the database
+
+Hear = Callable[[str, bytes, Callable[[], None]], None]
+"""Takes (topic, payload, receipt)."""
+
+log = logging.getLogger(__name__)
+
+
+class Port(Protocol):
+    """The chain's broker."""
+
+    async def run(self, hear: Hear) -> None:
+        """Hear of every message until cancelled; each comes again until its receipt is given."""
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Send at QoS 1; False: not connected."""
+
+
+class Waiting:
+    """Messages that no transaction has taken yet; the broker bounds them: none is acknowledged."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message] = []
+        self._some = asyncio.Event()
+
+    def put(self, topic: str, payload: bytes, receipt: Callable[[], None]) -> None:
+        """One more."""
+        self._messages.append(Message(topic, payload, receipt))
+        self._some.set()
+
+    async def take(self, patience: float) -> list[Message]:
+        """All that wait; [] if none came within `patience` seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._some.wait()
+        except TimeoutError:
+            return []
+        taken, self._messages = self._messages, []
+        self._some.clear()
+        return taken
+
+
+class Consumer:
+    """Waits for the lock, consumes as long as it holds it, and begins anew after a fault."""
+
+    def __init__(
+        self,
+        config: HubConfig,
+        connect: Callable[[str], Awaitable[Connection]],
+        port: Port,
+        wall: Wall,
+    ) -> None:
+        """`connect(name)`: a connection of our own, in autocommit."""
+        self._config = config
+        self._connect = connect
+        self._port = port
+        self._wall = wall
+        self.leads = False
+        """Whether this hub is the one that consumes."""
+        self.problem = ""
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            try:
+                async with await self._connect("gateway hub: consumer") as conn:
+                    await self._wait_for_the_lock(conn)
+                    self.leads = True
+                    await self._lead(conn)
+            except psycopg.Error as error:
+                self._complain(error)
+            finally:
+                self.leads = False
+            await asyncio.sleep(PAUSE)
+
+    async def _wait_for_the_lock(self, conn: Connection) -> None:
+        await conn.execute(f"SET idle_session_timeout = {IDLE}")
+        await conn.execute(f"SET idle_in_transaction_session_timeout = {IDLE}")
+        while True:
+            row = await (
+                await conn.execute("SELECT pg_try_advisory_lock(%s)", [LEADING])
+            ).fetchone()
+            self.problem = ""
+            if row == (True,):
+                return
+            await asyncio.sleep(TRY_EVERY)
+
+    async def _lead(self, conn: Connection) -> None:
+        """The broker is heard only while we hold the lock; else two would write."""
+        writing = await Writing.of(self._config, conn, self._wall)
+        prover = Prover(
+            self._config.proof, self._port.publish, count, writing.newest_bins, self._wall
+        )
+        waiting = Waiting()
+        log.info("this hub consumes from now on")
+        hearing = asyncio.create_task(self._port.run(waiting.put))
+        try:
+            await self._go_round(conn, writing, prover, waiting, hearing)
+        finally:
+            hearing.cancel()
+            await asyncio.wait([hearing])
+
+    async def _go_round(
+        self,
+        conn: Connection,
+        writing: Writing,
+        prover: Prover,
+        waiting: Waiting,
+        hearing: "asyncio.Task[None]",
+    ) -> None:
+        monotonic = asyncio.get_running_loop().time
+        look_at = house_at = monotonic()
+        while not hearing.done():
+            batch = await waiting.take(BEAT)
+            if batch:
+                await writing.store(conn, batch)
+                for message in batch:
+                    message.receipt()
+            else:
+                await conn.execute("SELECT 1")  # a session that stands still would be ended
+            if monotonic() >= look_at:
+                await writing.hush_the_silent(conn)
+                all_seen = await prover.look(conn)
+                look_at = monotonic() + (LOOK_EVERY if all_seen else 0)
+            if monotonic() >= house_at:
+                await writing.keep_house(conn)
+                house_at = monotonic() + HOUSE_EVERY
+        hearing.result()
+
+    def _complain(self, error: psycopg.Error) -> None:
+        problem = f"PostgreSQL: {str(error).strip() or type(error).__name__}"
+        if problem != self.problem:
+            log.warning("%s; what was not stored is not acknowledged, and comes again", problem)
+        self.problem = problem

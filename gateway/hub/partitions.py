@@ -1,0 +1,110 @@
+"""The table of bins, cut by the month of their start; a hypertable where TimescaleDB is installed.
+
+Months begin in UTC and are made ahead and on demand. What is too old goes a whole month at a time.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from psycopg import AsyncConnection, sql
+
+DAY = 86_400
+CHUNK = 30 * DAY  # seconds of a hypertable's chunk
+BINS = """
+CREATE TABLE bins (
+    machine integer NOT NULL,
+    start bigint NOT NULL,              -- epoch seconds
+    seconds integer NOT NULL,           -- 900, or more where a branch had to merge
+    revision integer NOT NULL,
+    occupied integer NOT NULL,          -- tenths of a second
+    observed integer NOT NULL,          -- tenths of a second
+    sessions integer NOT NULL,
+    PRIMARY KEY (machine, start, seconds)
+)
+"""
+Month = tuple[int, int]
+Connection = AsyncConnection[tuple[object, ...]]
+
+
+def month_of(start: int) -> Month:
+    """(year, month) of a bin."""
+    at = datetime.fromtimestamp(start, UTC)
+    return at.year, at.month
+
+
+def bounds(month: Month) -> tuple[int, int]:
+    """Its first second and that of the next one."""
+    year, number = month
+    after = (year + 1, 1) if number == 12 else (year, number + 1)  # noqa: PLR2004  December
+    first, last = (datetime(y, m, 1, tzinfo=UTC) for y, m in (month, after))
+    return int(first.timestamp()), int(last.timestamp())
+
+
+def name_of(month: Month) -> str:
+    """`bins_2026_11`."""
+    return f"bins_{month[0]:04d}_{month[1]:02d}"
+
+
+async def create(conn: Connection) -> None:
+    """Make the table, in the transaction that is open."""
+    if await _has_timescale(conn):
+        await conn.execute(BINS)
+        await conn.execute(
+            "SELECT create_hypertable('bins', 'start', chunk_time_interval => %s::bigint)", [CHUNK]
+        )
+    else:
+        await conn.execute(BINS + "PARTITION BY RANGE (start)")
+
+
+class Months:
+    """Knows which months there are; TimescaleDB sees to its own chunks."""
+
+    def __init__(self, known: Iterable[Month] = (), *, timescale: bool = False) -> None:
+        self._known = set(known)  # a hundred of them are eight years
+        self._timescale = timescale
+
+    @classmethod
+    async def of(cls, conn: Connection) -> "Months":
+        """As they are in the database."""
+        is_partitioned = await (
+            await conn.execute("SELECT relkind = 'p' FROM pg_class WHERE oid = 'bins'::regclass")
+        ).fetchone()
+        if is_partitioned == (False,):
+            return cls(timescale=True)
+        rows = conn.cursor().stream(
+            "SELECT relid::regclass::text FROM pg_partition_tree('bins') WHERE isleaf"
+        )
+        return cls([_month(str(name)) async for (name,) in rows])
+
+    async def see_to(self, conn: Connection, starts: Iterable[int]) -> None:
+        """Make the months of these bins; on its own, before the bins' transaction."""
+        missing = sorted({month_of(start) for start in starts} - self._known)
+        for month in [] if self._timescale else missing:
+            first, last = bounds(month)
+            await conn.execute(
+                sql.SQL(
+                    "CREATE TABLE IF NOT EXISTS {} PARTITION OF bins FOR VALUES FROM ({}) TO ({})"
+                ).format(sql.Identifier(name_of(month)), first, last)
+            )
+            self._known.add(month)
+
+    async def drop_before(self, conn: Connection, start: float) -> list[str]:
+        """Drop every month that ended by then; returns their names."""
+        if self._timescale:
+            await conn.execute("SELECT drop_chunks('bins', older_than => %s::bigint)", [int(start)])
+            return []
+        old = sorted(month for month in self._known if bounds(month)[1] <= start)
+        for month in old:
+            await conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name_of(month))))
+            self._known.discard(month)
+        return [name_of(month) for month in old]
+
+
+def _month(name: str) -> Month:
+    year, number = name.removeprefix("bins_").split("_")
+    return int(year), int(number)
+
+
+async def _has_timescale(conn: Connection) -> bool:
+    found = await conn.execute("SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'")
+    return await found.fetchone() is not None

@@ -1,0 +1,211 @@
+"""Messages of branches, read and held against the rules; what breaks one becomes a dead letter."""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+from gateway.chain import (
+    LARGEST_BINS,
+    Bins,
+    Branch,
+    ChainError,
+    Digest,
+    Summary,
+    decode,
+    rows_of,
+)
+from gateway.core.digests import Row
+from gateway.core.events import Status
+from gateway.core.opening import Opening
+
+FUTURE = 3600.0  # seconds a branch's clock may be ahead of ours
+MOST_MACHINES = 5000  # of one branch, those of its past included: no gym has a tenth of them
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+STATUSES = frozenset(status.value for status in Status)
+
+
+class Message(NamedTuple):
+    """What the broker brought; `receipt` tells it that we have it."""
+
+    topic: str
+    payload: bytes
+    receipt: Callable[[], None]
+
+
+class Letter(NamedTuple):
+    """What could not be used, and why."""
+
+    gym: str
+    topic: str
+    payload: bytes
+    reason: str
+
+
+class Told(NamedTuple):
+    """A branch's word on itself, with the bytes it came in; a `bool`: its gateway is online."""
+
+    gym: str
+    word: Branch | Summary | bool
+    payload: bytes = b""
+
+
+@dataclass(slots=True)
+class Sorted:
+    """What a batch of messages says."""
+
+    rows: list[tuple[str, Row]] = field(default_factory=list)
+    """(gymId, bin)."""
+    told: list[Told] = field(default_factory=list)
+    digests: list[tuple[Digest, bytes]] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+    heard: set[str] = field(default_factory=set)
+    """Branches that said anything that could be used."""
+    outdated: int = 0
+    """Bins that are older than what we keep."""
+
+
+class Sorter:
+    """Knows who may send. `machines(gym)`: those that are known of it already."""
+
+    def __init__(
+        self,
+        allowed: Collection[str],
+        known: Collection[str],
+        machines: Callable[[str], Collection[str]],
+        kept: float,
+        wall: Callable[[], float],
+    ) -> None:
+        """`allowed`: none named, then whoever is `known` or describes itself; `kept` in seconds."""
+        self._allowed = frozenset(allowed)
+        self._described = set(known)  # at most as many as the broker has users
+        self._machines = machines
+        self._kept = kept
+        self._wall = wall
+        self._epochs: dict[str, tuple[str, str]] = {}
+
+    def sort(self, messages: Iterable[Message]) -> Sorted:
+        """Every message as what it says, or as a letter; one that is cleared says nothing."""
+        found = Sorted()
+        for message in messages:
+            gym = message.topic.split("/", 2)[1] if message.topic.count("/") > 1 else ""
+            try:
+                if message.payload:
+                    self._read(message, gym, found)
+            except ChainError as error:
+                found.letters.append(Letter(gym, *message[:2], str(error)))
+        return found
+
+    def _read(self, message: Message, gym: str, found: Sorted) -> None:
+        kind = message.topic.removeprefix(f"gyms/{gym}/")
+        if not ID.fullmatch(gym):
+            raise ChainError("the topic is no branch's")
+        if kind == "branch":
+            self._branch(gym, message.payload, found)
+            return
+        if gym not in (self._allowed or self._described):
+            raise ChainError(f"{gym!r} is not allowed, or has not described itself yet")
+        if kind == "bins":
+            self._bins(gym, message.payload, found)
+        elif kind == "summary":
+            self._summary(gym, message.payload, found)
+        elif kind == "gateway":
+            found.told.append(Told(gym, _is_online(message.payload)))
+        elif kind.startswith("digest/"):
+            self._digest(gym, kind.removeprefix("digest/"), message.payload, found)
+        else:
+            raise ChainError("nothing is known of this topic")
+        found.heard.add(gym)
+
+    def _branch(self, gym: str, payload: bytes, found: Sorted) -> None:
+        told = decode(Branch, payload, gym)
+        if self._allowed and gym not in self._allowed:
+            raise ChainError(f"{gym!r} is not one of [hub] branches")
+        opening_of(told)
+        if not (-90 <= (told.latitude or 0) <= 90 and -180 <= (told.longitude or 0) <= 180):  # noqa: PLR2004  degrees
+            raise ChainError("its place is not on Earth")
+        self._described.add(gym)
+        found.told.append(Told(gym, told, payload))
+        found.heard.add(gym)
+
+    def _bins(self, gym: str, payload: bytes, found: Sorted) -> None:
+        told = decode(Bins, payload, gym, LARGEST_BINS)
+        rows = rows_of(told)
+        latest = self._wall() + FUTURE
+        for at, row in enumerate(rows):
+            if row.start > latest:
+                raise ChainError(f"bins[{at}]: {row.start} lies in the future")
+        known = self._machines(gym)
+        if len(known) + len(set(told.machines).difference(known)) > MOST_MACHINES:
+            raise ChainError(f"more than {MOST_MACHINES} machines")
+        oldest = self._wall() - self._kept
+        kept = [(gym, row) for row in rows if row.start >= oldest]
+        found.outdated += len(rows) - len(kept)
+        found.rows += kept
+
+    def _summary(self, gym: str, payload: bytes, found: Sorted) -> None:
+        told = decode(Summary, payload, gym)
+        latest = self._wall() + FUTURE
+        if told.as_of > latest:
+            raise ChainError(f"asOf: {told.as_of:.0f} lies in the future")
+        for machine, (status, since, _) in told.machines.items():
+            if status not in STATUSES:
+                raise ChainError(f"machines.{machine}: {status[:64]!r} is no status")
+            if since is not None and since > latest:
+                raise ChainError(f"machines.{machine}: {since:.0f} lies in the future")
+        self._must_be_one(gym, told.epoch)
+        found.told.append(Told(gym, told, payload))
+
+    def _must_be_one(self, gym: str, epoch: str) -> None:
+        """An epoch that comes back is another box's: each ended one is gone for ever."""
+        before, newest = self._epochs.get(gym, ("", ""))
+        if epoch == newest:
+            return
+        self._epochs[gym] = (newest, epoch)
+        if epoch == before:
+            raise ChainError("two boxes run as this branch: each shows an epoch of its own in turn")
+
+    def _digest(self, gym: str, day: str, payload: bytes, found: Sorted) -> None:
+        told = decode(Digest, payload, gym)
+        if told.day != day:
+            raise ChainError(f"says it is of {told.day}, under the topic of {day[:10]!r}")
+        day_of(day)
+        if told.as_of > self._wall() + FUTURE:
+            raise ChainError(f"asOf: {told.as_of:.0f} lies in the future")
+        found.digests.append((told, payload))
+
+
+def _is_online(payload: bytes) -> bool:
+    if payload not in {b"online", b"offline"}:
+        raise ChainError("is neither online nor offline")
+    return payload == b"online"
+
+
+def opening_of(told: Branch) -> Opening:
+    """When that branch is open. ChainError: its hours or its zone mean nothing."""
+    hours = tuple((told.opening_hours or {}).items())
+    return _opening(told.opening_hours is None, hours, told.holidays, told.timezone)
+
+
+@lru_cache(1024)  # branches, at most as many sets of hours
+def _opening(
+    always: bool,  # noqa: FBT001  a key of the cache
+    hours: tuple[tuple[str, str], ...],
+    holidays: tuple[str, ...],
+    timezone: str,
+) -> Opening:
+    try:
+        opening = Opening(None if always else dict(hours), holidays, timezone)  # type: ignore[arg-type]  # a day that is none is an error here
+    except (ValueError, KeyError, OSError) as error:
+        raise ChainError(f"openingHours, holidays or timezone: {error}") from None
+    return opening
+
+
+def day_of(text: str) -> date:
+    """A UTC day. ChainError: there is no such day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ChainError(f"{text[:10]!r} is no day") from None

@@ -1,0 +1,229 @@
+"""The hub of a chain, in processes of its own, at a real broker and a real PostgreSQL."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from gateway.core.digests import DAY, Row
+from tests.chain import ChainBroker, HubProcess, Speaker, a_day, day_of, until
+
+YESTERDAY = int(time.time()) // DAY * DAY - DAY
+Start = Callable[..., HubProcess]
+
+
+@pytest.fixture
+def upstream(short_path: Path) -> Iterator[ChainBroker]:
+    broker = ChainBroker(short_path).start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def start(short_path: Path, chain: str, upstream: ChainBroker) -> Iterator[Start]:
+    """Start a hub; `more` is of its configuration."""
+    hubs: list[HubProcess] = []
+
+    def start(more: str = "", silent: float = 2100) -> HubProcess:
+        folder = short_path / f"hub{len(hubs)}"
+        hubs.append(HubProcess(folder, chain, upstream.url, more, silent))
+        hub = hubs[-1].start()
+        until(lambda: any(one.consumes() for one in hubs if one.runs))
+        return hub
+
+    yield start
+    for hub in hubs:
+        hub.kill()
+
+
+@pytest.fixture
+def gym(upstream: ChainBroker) -> Iterator[Speaker]:
+    speaker = Speaker(upstream)
+    speaker.describe()
+    yield speaker
+    speaker.leave()
+
+
+def stored(chain: str) -> int:
+    with psycopg.connect(chain) as conn:
+        row = conn.execute("SELECT count(*) FROM bins").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def status_of(hub: HubProcess, machine: str = "bench-01", gym: str = "hk-central") -> str:
+    found: str = hub.get(f"/branches/{gym}/machines/{machine}")["status"]
+    return found
+
+
+def test_what_a_branch_sends_is_served_by_its_full_paths(start: Start, gym: Speaker) -> None:
+    hub = start()
+    gym.summarise(1, "free", "occupied")
+    gym.send(*a_day(YESTERDAY))
+    until(lambda: status_of(hub) == "free")
+    branch = hub.get("/branches")["branches"][0]
+    assert (branch["gymId"], branch["source"]) == ("hk-central", "remote")
+    assert branch["publicUrl"] == "https://hk-central.example.org"
+    assert branch["categories"][0]["occupied"] == 1
+    until(lambda: hub.counts().get("bins") == 192)
+    past = f"/branches/hk-central/machines/press-01/history?from={YESTERDAY}&to={YESTERDAY + DAY}"
+    bins = hub.get(past)["bins"]
+    assert (len(bins), bins[0]["occupiedSeconds"]) == (96, 1)
+    assert hub.get("/branches/hk-central/usual")["timezone"] == "Asia/Hong_Kong"
+
+
+def test_bins_that_come_twice_are_stored_once_and_counted(
+    start: Start, gym: Speaker, chain: str
+) -> None:
+    hub = start()
+    gym.send(*a_day(YESTERDAY))
+    gym.send(*a_day(YESTERDAY))
+    until(lambda: hub.counts().get("duplicates") == 192)
+    assert stored(chain) == 192
+
+
+def test_what_cannot_be_used_is_kept_with_its_reason_and_stops_nothing(
+    start: Start, gym: Speaker, chain: str
+) -> None:
+    hub = start()
+    tomorrow = int(time.time()) // 900 * 900 + DAY
+    gym.say("bins", b"{")
+    gym.say("bins", b'{"v":2,"gymId":"hk-central","machines":["a"],"bins":[[0,0,900,0,0,0,0]]}')
+    gym.say("bins", b'{"v":1,"gymId":"hk-central","machines":["a"],"bins":[[0,0,900,0,-5,0,0]]}')
+    gym.say("bins", b'{"v":1,"gymId":"elsewhere","machines":["a"],"bins":[[0,0,900,0,0,0,0]]}')
+    gym.say("bins", b'{"v":1,"gymId":"hk-central","machines":["a"],"bins":[[1,0,900,0,0,0,0]]}')
+    gym.say("gateway", b"perhaps")
+    gym.say("summary", b'{"v":1,"gymId":"hk-central"\0}')
+    gym.send(Row("bench-01", tomorrow, 0, 0, 9000, 0))
+    gym.send(*a_day(YESTERDAY))
+    until(lambda: hub.counts().get("bins") == 192)
+    letters = hub.doctor()["deadLetters"]
+    reasons = "\n".join(letter["reason"] for letter in reversed(letters))
+    for part in ("truncated", "2", ">= 0", "elsewhere", "index 1", "neither", "future"):
+        assert part in reasons, reasons
+    assert (len(letters), hub.counts()["deadLetters"], stored(chain)) == (8, 8, 192)
+
+
+def test_a_gym_that_nobody_knows_is_not_listened_to(
+    start: Start, gym: Speaker, upstream: ChainBroker
+) -> None:
+    hub = start()
+    stranger = Speaker(upstream, "nowhere")
+    stranger.send(*a_day(YESTERDAY))
+    gym.send(*a_day(YESTERDAY))
+    until(lambda: hub.counts().get("bins") == 192)
+    stranger.leave()
+    assert "has not described itself" in hub.doctor()["deadLetters"][0]["reason"]
+    assert [one["gymId"] for one in hub.get("/branches")["branches"]] == ["hk-central"]
+
+
+def test_two_boxes_that_run_as_one_branch_are_told(start: Start, gym: Speaker) -> None:
+    hub = start()
+    gym.send(Row("bench-01", YESTERDAY, 0, 10, 9000, 0))
+    gym.send(Row("bench-01", YESTERDAY, 0, 11, 9000, 0))
+    until(lambda: hub.counts().get("deadLetters"))
+    assert "two boxes" in hub.doctor()["deadLetters"][0]["reason"]
+
+
+def test_a_hole_is_asked_for_and_mended(start: Start, gym: Speaker) -> None:
+    hub = start("[proof]\nsettle = 0\ncalm = 0\n")
+    rows = a_day(YESTERDAY)
+    gym.send(*[row for row in rows if not YESTERDAY + 3600 <= row.start < YESTERDAY + 7200])
+    gym.prove(day_of(YESTERDAY), YESTERDAY, rows)
+    asked = until(lambda: gym.asked)[0]
+    assert (asked["day"], asked["hours"]) == (day_of(YESTERDAY), [1])
+    assert hub.doctor()["holes"][0]["hours"] == [1]
+    gym.send(*rows)
+    until(lambda: hub.counts().get("holesMended") == 1)
+    assert hub.counts()["holesFound"] == 1
+    assert not hub.doctor()["holes"]
+    assert len(gym.asked) == 1
+
+
+def test_machines_of_a_branch_that_is_offline_are_unknown_until_it_speaks(
+    start: Start, gym: Speaker
+) -> None:
+    hub = start()
+    gym.summarise(1, "free", "occupied")
+    until(lambda: status_of(hub) == "free")
+    gym.say("gateway", b"offline", retain=True)
+    until(lambda: status_of(hub) == "unknown")
+    gym.say("gateway", b"online", retain=True)
+    gym.summarise(1, "occupied", "free")
+    until(lambda: status_of(hub) == "occupied")
+
+
+def test_a_branch_that_says_nothing_is_unknown(start: Start, gym: Speaker) -> None:
+    hub = start(silent=0.5)
+    gym.summarise(1, "free")
+    until(lambda: status_of(hub) == "free")
+    until(lambda: status_of(hub) == "unknown")
+    assert hub.get("/branches/hk-central/machines/bench-01")["cause"] == "silent"
+    gym.summarise(2, "free")
+    until(lambda: status_of(hub) == "free")
+
+
+def test_an_alert_is_refused_with_the_branch_that_takes_it(start: Start, gym: Speaker) -> None:
+    hub = start()
+    until(lambda: hub.get("/branches")["branches"])
+    status, told = hub.call("POST", "/alerts", {"machineId": "bench-01", "expiresIn": 60})
+    assert (status, told["code"]) == (409, "at_the_branch")
+    assert told["publicUrl"] == "https://hk-central.example.org"
+    assert told["publicUrl"] in told["detail"]
+    assert hub.call("POST", "/members")[0] == hub.call("GET", "/machines/bench-01")[0] == 409
+    del gym
+
+
+def test_branches_come_in_order_of_their_distance(
+    start: Start, gym: Speaker, upstream: ChainBroker
+) -> None:
+    hub = start()
+    far = Speaker(upstream, "tokyo")
+    far.describe(35.68, 139.69)
+    until(lambda: len(hub.get("/branches")["branches"]) == 2)
+    found = hub.get("/branches?near=35.6,139.7")["branches"]
+    assert [one["gymId"] for one in found] == ["tokyo", "hk-central"]
+    assert 8 < found[0]["distanceKm"] < 10
+    assert 2800 < found[1]["distanceKm"] < 3000
+    assert hub.call("GET", "/branches?near=91,0")[0] == 422
+    far.leave()
+    del gym
+
+
+def test_machines_of_one_id_in_two_branches_are_two(
+    start: Start, gym: Speaker, upstream: ChainBroker
+) -> None:
+    hub = start()
+    other = Speaker(upstream, "tokyo")
+    other.describe()
+    gym.summarise(1, "free", "free")
+    other.summarise(1, "occupied", "occupied")
+    until(lambda: status_of(hub, gym="tokyo") == "occupied")
+    until(lambda: status_of(hub) == "free")
+    status, told = hub.call("POST", "/alerts", {"machineId": "bench-01"})
+    assert (status, "publicUrl" in told) == (409, False)
+    other.leave()
+
+
+def test_merged_rows_are_shown_as_quarters_until_the_fine_ones_come(
+    start: Start, gym: Speaker
+) -> None:
+    hub = start()
+    gym.send(Row("bench-01", YESTERDAY, 0, 4000, 36_000, 4, 3600))
+    gym.send(Row("bench-01", YESTERDAY, 0, 1000, 9000, 1))
+    path = f"/branches/hk-central/machines/bench-01/history?from={YESTERDAY}&to={YESTERDAY + 3600}"
+    until(lambda: hub.counts().get("bins") == 2)
+    bins = hub.get(path)["bins"]
+    assert [one["occupiedSeconds"] for one in bins] == [100, 100, 100, 100]
+    assert sum(one["sessions"] for one in bins) == 4
+
+
+def test_what_is_older_than_is_kept_is_counted_and_not_stored(
+    start: Start, gym: Speaker, chain: str
+) -> None:
+    hub = start("[keep]\nbins_days = 30\n")
+    gym.send(Row("bench-01", YESTERDAY - 60 * DAY, 0, 0, 9000, 0), *a_day(YESTERDAY))
+    until(lambda: hub.counts().get("bins") == 192)
+    assert (hub.counts()["outdated"], stored(chain)) == (1, 192)
