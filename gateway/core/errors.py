@@ -35,6 +35,10 @@ class ConflictError(GatewayError):
     """What is asked for does not go together with how things are."""
 
 
+class ElsewhereError(GatewayError):
+    """Another branch keeps it; the text says where."""
+
+
 class MalformedError(GatewayError):
     """The body cannot be read at all."""
 

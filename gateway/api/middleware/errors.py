@@ -17,6 +17,7 @@ from gateway.bridge import BusyError
 from gateway.core.errors import (
     ConflictError,
     DegradedError,
+    ElsewhereError,
     ForbiddenError,
     FullError,
     GatewayError,
@@ -34,6 +35,7 @@ OWN: tuple[tuple[type[GatewayError], int, str, str], ...] = (  # the first that 
     (UnauthorisedError, 401, "unauthorised", "auth"),
     (ForbiddenError, 403, "forbidden", "auth"),
     (ConflictError, 409, "conflict", "conflict"),
+    (ElsewhereError, 409, "kept_elsewhere", "conflict"),
     (DegradedError, 503, "degraded", "degraded"),
     (FullError, 503, "full", "limit"),
     (LimitError, 429, "too_many", "limit"),
