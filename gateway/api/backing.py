@@ -20,6 +20,7 @@ from gateway.api.reload import Reload
 from gateway.api.samples import Newer
 from gateway.api.sensors import Calibrations
 from gateway.api.service import Say
+from gateway.api.upstream import Chain
 from gateway.bus import Bus
 from gateway.core.alerts import Alert
 from gateway.core.forecast import Prediction
@@ -66,4 +67,6 @@ class Backing:
     metrics: Metrics
     admin: Mapping[str, AdminHandler]
     reload: Reload
+    chain: Chain | None
+    """None: there is no chain."""
     socket_path: Path

@@ -19,6 +19,7 @@ COMMANDS = {  # name → module of this package
     "sensors": "sensors",
     "simulate": "simulate",
     "stickers": "stickers",
+    "upstream": "upstream",
     "version": "version",
 }
 
