@@ -24,6 +24,7 @@ KEYS = {  # of sections of which the rest waits for a start
     ),
     "http": ("allowed_hosts", "trusted_proxies", "cors_origins"),
     "store": ("commit_within", "keep_events_days", "keep_bins_days"),
+    "upstream": ("keep_days", "max_bytes", "drain"),
 }
 MADE_UP = ("categories", "machines", "sensors", "serial")  # by the simulator, where it may
 LISTS = ("machines", "sensors", "serial")  # entries with an id
@@ -58,6 +59,9 @@ def _merged(old: Config, new: Config) -> Config:
     """What is swapped from the new one, everything else as it runs."""
     parts: dict[str, Any] = {section: getattr(new, section) for section in SWAPPED}
     for section, keys in KEYS.items():
+        if getattr(old, section) is None or getattr(new, section) is None:
+            parts[section] = getattr(old, section)  # it comes, or goes, with the next start
+            continue
         values = {key: getattr(getattr(new, section), key) for key in keys}
         parts[section] = msgspec.structs.replace(getattr(old, section), **values)
     return msgspec.structs.replace(old, **parts)

@@ -23,7 +23,7 @@ def judge(config: Config, found: Findings) -> None:
     for at, text, check in _texts(config):
         if text and (wrong := check(text)):
             found.add(at, *wrong)
-    for rule in (_branch, _store, _simulator, _serial, _machines, _sensors):
+    for rule in (_branch, _store, _upstream, _simulator, _serial, _machines, _sensors):
         rule(config, found)
 
 
@@ -78,6 +78,21 @@ def _branch(config: Config, found: Findings) -> None:
 def _store(config: Config, found: Findings) -> None:
     if config.store.history == config.store.ledger:
         found.add(("store", "ledger"), "is the same file as `history`", "give each its own")
+
+
+def _upstream(config: Config, found: Findings) -> None:
+    upstream = config.upstream
+    if upstream is None:
+        return
+    if (upstream.certificate is None) != (upstream.key is None):
+        missing = "key" if upstream.key is None else "certificate"
+        hint = "a certificate and its key stand together"
+        found.add(("upstream", missing), "is missing", hint)
+    files = ("ca", "certificate", "key")
+    given = [name for name in files if getattr(upstream, name) is not None]
+    if given and upstream.url.partition(":")[0] in {"mqtt", "unix"}:
+        hint = "write mqtts://, or leave it out"
+        found.add(("upstream", given[0]), "is of no use without TLS", hint)
 
 
 def _simulator(config: Config, found: Findings) -> None:

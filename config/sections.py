@@ -199,6 +199,12 @@ class Upstream(Section, frozen=True):
     """`[upstream]`: the chain's broker; without it nothing is sent."""
 
     url: Text
+    ca: Text | None = None  # a PEM file with the authorities of a private chain
+    certificate: Text | None = None  # of ours, with its key: PEM files
+    key: Text | None = None
+    keep_days: Annotated[int, Meta(ge=1, le=90)] = 90  # what is older is not sent, nor proven
+    max_bytes: Annotated[int, Meta(ge=2**20, le=2**30)] = 32 * 2**20  # of what waits to be sent
+    drain: Annotated[float, Meta(gt=0, le=1000)] = 2.0  # messages a second of what has waited
 
 
 class Kiosk(Section, frozen=True):

@@ -5,7 +5,7 @@ rule is a `ChainError` that says which.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -131,6 +131,29 @@ class Request(Payload, frozen=True, kw_only=True):
     ]
 
 
+TOPICS: dict[str, type[Payload]] = {
+    "gyms/{gymId}/branch": Branch,
+    "gyms/{gymId}/summary": Summary,
+    "gyms/{gymId}/bins": Bins,
+    "gyms/{gymId}/digest/{day}": Digest,
+    "gyms/{gymId}/request": Request,
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """What docs/upstream.schema.json says: the payload of each topic, JSON Schema 2020-12."""
+    found, parts = msgspec.json.schema_components([*TOPICS.values()], ref_template="#/$defs/{name}")
+    parts = msgspec.json.decode(msgspec.json.encode(parts).replace(rb"\\Z", b"$"))  # as ECMA has it
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What a branch and its chain's hub tell each other, version 1",
+        "description": "The payload of each topic; gyms/{gymId}/gateway is `online` or `offline`.",
+        "type": "object",
+        "properties": dict(zip(TOPICS, found, strict=True)),
+        "$defs": parts,
+    }
+
+
 def encode(told: Payload) -> bytes:
     """A payload, as it travels."""
     return msgspec.json.encode(told)
@@ -150,6 +173,11 @@ def decode(kind: type[_P], payload: bytes, gym: str, most: int = LARGEST_TOLD) -
     if told.gym_id != gym:
         raise ChainError(f"says it is of {told.gym_id!r}, under the topic of {gym!r}")
     return told
+
+
+def without_machines(branch: Branch) -> Branch:
+    """What stays small."""
+    return msgspec.structs.replace(branch, machines=())
 
 
 def bins_of(gym: str, rows: Sequence[Row]) -> Bins:

@@ -20,6 +20,7 @@ from gateway.api.reload import Reload
 from gateway.api.samples import Newer
 from gateway.api.sensors import Calibrations
 from gateway.api.service import Say
+from gateway.api.upstream import Chain
 from gateway.bus import Bus
 from gateway.core.alerts import Alert
 from gateway.core.forecast import Prediction
@@ -73,3 +74,5 @@ class Backing(Common):
     recordings: Recordings
     preview: Look
     reload: Reload
+    chain: Chain | None
+    """None: there is no chain."""

@@ -36,6 +36,7 @@ from gateway.api.service import ServiceRoutes
 from gateway.api.socket import SocketRoutes
 from gateway.api.stickers import StickerRoutes
 from gateway.api.stream import StreamRoutes
+from gateway.api.upstream import UpstreamRoutes
 from gateway.api.usual import UsualRoutes
 
 B = TypeVar("B")
@@ -84,6 +85,7 @@ def beside(backing: Backing, live: Ready) -> list[web.RouteDef]:
     """Pages, and what is served at the local socket only."""
     branch, kiosk, pages = backing.config.branch, backing.config.kiosk, Pages()
     parts = (
+        UpstreamRoutes(backing.chain),
         AdminRoutes(backing.admin),
         KeyRoutes(backing.credentials, backing.locksmith),
         ReloadRoutes(backing.reload),

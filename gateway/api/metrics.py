@@ -65,6 +65,14 @@ KNOWN = (
     Known("chain_branches", "Branches that described themselves.", "gauge"),
     Known("chain_silent", "Branches that nobody hears.", "gauge"),
     Known("chain_counts", "What the consuming hub has counted.", "counter", "what"),
+    Known("upstream_up", "1 while the chain's broker has us.", "gauge"),
+    Known("upstream_connections", "Connections to the chain's broker so far.", "counter"),
+    Known("upstream_backlog_rows", "Bins that wait for the chain.", "gauge"),
+    Known("upstream_backlog_bytes", "What they take in the ledger.", "gauge"),
+    Known("upstream_oldest_seconds", "Age of the oldest of them; 0 without any.", "gauge"),
+    Known("upstream_rows", "What became of bins on their way to the chain.", "counter", "outcome"),
+    Known("upstream_summaries", "Live summaries that were acknowledged.", "counter"),
+    Known("siblings", "Other branches of the chain that are known.", "gauge"),
     Known("bytes_written", "Bytes this process sent to storage.", "counter"),
 )
 

@@ -134,6 +134,10 @@ class Server(Generic[B]):
         if self._tls is not None:
             self._tls.reload_if_changed()
 
+    def forget(self) -> None:
+        """What is shown of other branches is not so any more."""
+        self._live.clear()
+
     def reset_streams(self, reason: str) -> None:
         """What was shown is not right any more: streams begin anew, ready bytes are dropped."""
         self._live.clear()

@@ -22,6 +22,7 @@ from gateway.app.notify import Channels
 from gateway.app.ports import Ports
 from gateway.app.reloading import Reloading, Reread
 from gateway.app.serving import LEDGER, Serving
+from gateway.app.upstream import Upstream
 from gateway.bridge import READERS, File, Readers, Writer
 from gateway.bus import Bus
 from gateway.clock import SystemClock, boot_id, dated
@@ -94,6 +95,8 @@ class Gateway:
             await self._record_the_start()
             await self._calibrations.load()
             await self._alerts.load()
+            if self._upstream is not None:
+                await self._upstream.load()
             await self._serving.let_sensors_in()
             await self._server.serve()
             undo.push_async_callback(self._stop_ports, stop)
@@ -103,6 +106,8 @@ class Gateway:
             self._bus.listen(self._alerts.ringing.ring)
             zone = self._config.branch.timezone
             self._bus.listen(self._forecasting.ring)
+            if self._upstream is not None:
+                self._bus.listen(self._upstream.ring)
             undo.callback(schedule(zone, self._nightly(), self._each_minute).shutdown)
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -115,6 +120,8 @@ class Gateway:
                 ]
                 if (announce := announcing(self._config)) is not None:
                     running.append(tasks.create_task(self._supervisor.keep("mdns", announce)))
+                if self._upstream is not None:
+                    running += self._upstream.start(tasks, self._supervisor)
                 self._ports.start(tasks)
                 self._systemd.tell("READY=1")
                 log.info("%s; stop with Ctrl-C or SIGTERM", self._where())
@@ -212,8 +219,9 @@ class Gateway:
             self._metrics.attempt,
         )
         self._serving.credentials.when_gone(self._alerts.forget_members)
+        self._upstream = self._chain(config)
         backing = self._serving.backing(
-            self._model,
+            self._upstream.model if self._upstream else self._model,
             self._bus,
             self._health,
             self._metrics,
@@ -225,10 +233,32 @@ class Gateway:
             self._recordings,
             Previews(sensors.hearings, self._trails, clock.monotonic).of,
             self.reloading.reload,
+            self._upstream,
         )
         self._server = Server(backing, OF_A_BRANCH)
         self._metrics.ask(**self._sources(), **self._alerts.counts())
+        if self._upstream is not None:
+            self._metrics.ask(**self._upstream.counts())
         self._writer.timed = self._readers.timed = self._metrics.timings.add
+
+    def _chain(self, config: Config) -> Upstream | None:
+        section = config.upstream
+        if section is None:
+            return None
+        upstream = Upstream(
+            config,
+            section,
+            self._model,
+            self._clock,
+            self._readers.run,
+            self._serving.write,
+            self._show_anew,
+        )
+        self._recorder.stored = upstream.stored
+        return upstream
+
+    def _show_anew(self) -> None:
+        self._server.forget()
 
     async def _stop_ports(self, stop: asyncio.Event) -> None:
         """After a fault the broker stays: it holds what we have not acknowledged."""
@@ -272,6 +302,8 @@ class Gateway:
         await self._ports.listen()
         await self._writer.run(HISTORY, lambda c: marks.forget_others(c, self._sensors.hearings))
         await self._alerts.reconfigure(config)
+        if self._upstream is not None:
+            self._upstream.reconfigure(config)
         self._pipeline.commit_within = config.store.commit_within
         if (was.http, was.limits, was.branch) != (config.http, config.limits, config.branch):
             await self._server.reconfigure(config)
@@ -344,6 +376,8 @@ class Gateway:
             if now - moved > STUCK_AFTER
         }
         parts = stuck | self._supervisor.faults | self._ports.problems()
+        if self._upstream is not None:
+            parts |= self._upstream.problems()
         if not self._clock.synchronised:
             parts["clock"] = "not synchronised: ages and quiet hours cannot be told; check NTP"
         if self._inbox.refused:
@@ -356,6 +390,7 @@ class Gateway:
                 "ports": report.ports_report(self._ports.states(), self._clock),
                 "sensors": report.remarks_report(self._sensors.hearings, self._sensors.decoders),
                 "findings": self._findings(),
+                **({"upstream": self._upstream.status()} if self._upstream else {}),
             },
         )
 

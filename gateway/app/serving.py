@@ -19,6 +19,7 @@ from gateway.api.previews import Look
 from gateway.api.recordings import Recordings
 from gateway.api.reload import Reload
 from gateway.api.samples import Newer
+from gateway.api.upstream import Chain
 from gateway.app.alerts import Alerts
 from gateway.app.ports import Ports
 from gateway.bridge import Writer
@@ -83,6 +84,7 @@ class Serving:
         recordings: Recordings,
         preview: Look,
         reload: Reload,
+        chain: Chain | None,
     ) -> Backing:
         """What the API stands on."""
         return Backing(
@@ -119,6 +121,7 @@ class Serving:
             metrics=metrics,
             admin=admin,
             reload=reload,
+            chain=chain,
             socket_path=self._folder / "gateway.sock",
         )
 

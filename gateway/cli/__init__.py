@@ -20,6 +20,7 @@ COMMANDS = {  # name → module of this package
     "sensors": "sensors",
     "simulate": "simulate",
     "stickers": "stickers",
+    "upstream": "upstream",
     "version": "version",
 }
 

@@ -34,6 +34,8 @@ class Recorder:
         self._seq = file.cursor.seq
         self.events = 0
         """Stored since the start."""
+        self.stored: Callable[[], None] = lambda: None
+        """Called when bins were stored."""
         self._snapshot: tuple[int, Callable[[int | None], Standings]] | None = None
 
     async def record(
@@ -65,6 +67,8 @@ class Recorder:
         standings = self._standings(bins.next_start)
         if due or standings:
             await self._writer.run(HISTORY, partial(self._file.store_bins, due, standings))
+        if due:
+            self.stored()
 
     async def redate(self) -> None:
         """Give what was stored without time its true times."""

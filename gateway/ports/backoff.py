@@ -22,3 +22,21 @@ class Backoff:
         """The last attempt worked for so many seconds; a lasting one starts us afresh."""
         if lasted >= STEADY:
             self._pause = FIRST
+
+
+class FullJitter:
+    """Any pause up to a bound that doubles with each failure: many who fail together spread."""
+
+    def __init__(self, first: float, longest: float) -> None:
+        """In seconds."""
+        self._first = self._bound = first
+        self._longest = longest
+
+    def next(self) -> float:
+        """Seconds to wait before the next attempt."""
+        bound, self._bound = self._bound, min(self._bound * 2, self._longest)
+        return random.uniform(0, bound)  # noqa: S311  as above
+
+    def reset(self) -> None:
+        """It worked, and lastingly."""
+        self._bound = self._first

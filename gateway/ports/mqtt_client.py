@@ -3,12 +3,13 @@
 import hashlib
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 from urllib.parse import SplitResult, urlsplit
 
-from paho.mqtt.client import Client, MQTTv5
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -30,22 +31,48 @@ def client_id(gym: str) -> str:
     return f"gateway-{gym}-{hashlib.sha256(f'gateway {box}'.encode()).hexdigest()[:12]}"
 
 
-def make_client(name: str, url: str, username: str | None, password: str | None) -> Client:
-    """A client for mqtt://, mqtts:// or unix:// that has not been told to connect yet."""
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Paths of PEM files; None: the system's authorities, and no certificate of our own."""
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+SYSTEMS = TlsFiles()
+
+
+def make_client(
+    name: str,
+    url: str,
+    username: str | None,
+    password: str | None,
+    tls: TlsFiles = SYSTEMS,
+    *,
+    protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
+    manual_ack: bool = True,
+    again: bool = True,
+) -> Client:
+    """A client for mqtt://, mqtts:// or unix:// that has not been told to connect yet.
+
+    `again`: it connects again by itself. Raises OSError: a file of `tls` cannot be used.
+    """
     parts = urlsplit(url)
     client = EagerClient(
         CallbackAPIVersion.VERSION2,
         name,
-        protocol=MQTTv5,
+        protocol=protocol,
         transport="unix" if parts.scheme == "unix" else "tcp",
-        manual_ack=True,
+        reconnect_on_failure=again,
+        manual_ack=manual_ack,
     )
     client.suppress_exceptions = True  # else one in a callback would end the thread, unseen
     client.reconnect_delay_set(1, SLOWEST_RETRY)
     if user := username or parts.username:
         client.username_pw_set(user, password)
     if parts.scheme == "mqtts":
-        client.tls_set()
+        client.tls_set(tls.ca, tls.certificate, tls.key)
     return client
 
 

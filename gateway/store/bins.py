@@ -17,13 +17,77 @@ PACK_AFTER = 2 * DAY  # seconds: late words correct the day before; a packed day
 def write(
     conn: sqlite3.Connection, bins: Iterable[Bin], numbers: Mapping[str, int], change: int
 ) -> int:
-    """Store bins, each with the next change number; returns the last one given."""
+    """Store bins, each with the next change number; returns the last one given.
+
+    One that says otherwise than what is stored gets a higher revision than that: whoever was told
+    the old one takes the new one.
+    """
+    packed: dict[tuple[int, int], array[int]] = {}
     rows = [
-        (b.start, numbers[b.machine], b.occupied, b.observed, b.sessions, b.revision, number)
+        (
+            b.start,
+            numbers[b.machine],
+            b.occupied,
+            b.observed,
+            b.sessions,
+            max(b.revision, _least_revision(conn, b, numbers[b.machine], packed)),
+            number,
+        )
         for number, b in enumerate(bins, change + 1)
     ]
     conn.executemany("INSERT OR REPLACE INTO bins VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     return change + len(rows)
+
+
+def changed(conn: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, Bin]]:
+    """(change number, bin) of loose bins with a number above `after`, by number.
+
+    The number has no index, which would double what a bin writes: all that is loose is looked at.
+    """
+    rows = conn.execute(
+        "SELECT change, machines.machine, start, occupied, observed, sessions, revision"
+        " FROM bins JOIN machines ON number = bins.machine"
+        " WHERE change > ? ORDER BY change LIMIT ?",
+        [after, limit],
+    )
+    return [(change, Bin(*values)) for change, *values in rows]
+
+
+def day_of_all(conn: sqlite3.Connection, day: int) -> list[Bin]:
+    """Every machine's bins of a UTC day, as they stand; in no order."""
+    names = dict(conn.execute("SELECT number, machine FROM machines"))
+    found: dict[tuple[int, int], Bin] = {}
+    for number, name in names.items():  # a day's rows lie apart: each is sought by its key
+        for one in _packed(conn, name, number, day * DAY, _end(day) - 1):
+            found[number, one.start] = one
+    loose = conn.execute(
+        "SELECT machine, start, occupied, observed, sessions, revision FROM bins"
+        " WHERE start >= ? AND start < ?",
+        [day * DAY, _end(day)],
+    )
+    found.update(((row[0], row[1]), Bin(names[row[0]], *row[1:])) for row in loose)
+    return [*found.values()]
+
+
+def closed_until(conn: sqlite3.Connection) -> int:
+    """The end of the newest stored bin (epoch seconds); 0 without any."""
+    (newest,) = conn.execute("SELECT max(start) FROM bins").fetchone()
+    if newest is not None:
+        return int(newest) + BIN_SECONDS
+    return _end(last_packed_day(conn))
+
+
+def last_packed_day(conn: sqlite3.Connection) -> int:
+    """The newest UTC day that is packed; -1: none is."""
+    (day,) = conn.execute("SELECT max(day) FROM days").fetchone()
+    return -1 if day is None else int(day)
+
+
+def oldest_day(conn: sqlite3.Connection) -> int | None:
+    """The first UTC day of which a bin is stored."""
+    (day,) = conn.execute("SELECT min(day) FROM days").fetchone()
+    (start,) = conn.execute("SELECT min(start) FROM bins").fetchone()
+    return min((d for d in (day, start and start // DAY) if d is not None), default=None)
 
 
 def read(conn: sqlite3.Connection, machine: str, start: int, end: int) -> list[Bin]:
@@ -96,6 +160,29 @@ def packed_days(
     )
     for day, blob in rows:
         yield day, _fields(blob)
+
+
+def _least_revision(
+    conn: sqlite3.Connection, new: Bin, number: int, packed: dict[tuple[int, int], "array[int]"]
+) -> int:
+    """One more than what is stored, unless that says the same; `packed` remembers days."""
+    row = conn.execute(
+        "SELECT occupied, observed, sessions, revision FROM bins WHERE start = ? AND machine = ?",
+        [new.start, number],
+    ).fetchone()
+    if row is not None:
+        said, revision = _tenths(Bin(new.machine, new.start, *row)), int(row[3])
+    else:
+        key = (number, new.start // DAY)
+        if key not in packed:
+            packed[key] = _stored_day(conn, *key)
+        at = new.start % DAY // BIN_SECONDS * FIELDS
+        said, revision = tuple(packed[key][at : at + FIELDS - 1]), packed[key][at + FIELDS - 1] - 1
+    return max(0, revision if said == _tenths(new) else revision + 1)
+
+
+def _tenths(one: Bin) -> tuple[int, ...]:
+    return round(one.occupied * 10), round(one.observed * 10), one.sessions
 
 
 def _stored_day(conn: sqlite3.Connection, number: int, day: int) -> "array[int]":

@@ -160,6 +160,12 @@ class HistoryFile:
         return alive
 
 
+def change_cursor(conn: sqlite3.Connection) -> Cursor:
+    """The newest change of a bin, in the epoch that now is; for a reader of the file."""
+    (epoch,) = conn.execute("SELECT epoch FROM epochs ORDER BY number DESC LIMIT 1").fetchone()
+    return Cursor(epoch, (marks.read(conn, Numbered) or Numbered(0)).change)
+
+
 def _lost_nothing(alive: Alive | None, boot: str) -> bool:
     """Whether every number ever issued is still in the file: no power cut can lie between."""
     return alive is not None and (alive.clean or alive.boot == boot)

@@ -168,6 +168,31 @@ def _calibrations(db: Database) -> None:
     )
 
 
+@ledger(name="0006_outbox")
+def _outbox(db: Database) -> None:
+    """What the chain has not acknowledged, in the order of sending; and what was proven to it.
+
+    Machines by number: a row takes the same room whatever they are called.
+    """
+    for statement in (
+        (
+            "CREATE TABLE outbox_machines (number INTEGER PRIMARY KEY, machine TEXT NOT NULL"
+            " UNIQUE) STRICT"
+        ),
+        (
+            "CREATE TABLE outbox (width INTEGER NOT NULL, start INTEGER NOT NULL,"
+            " machine INTEGER NOT NULL, revision INTEGER NOT NULL, occupied INTEGER NOT NULL,"
+            " observed INTEGER NOT NULL, sessions INTEGER NOT NULL,"
+            " PRIMARY KEY (width, start, machine)) STRICT, WITHOUT ROWID"
+        ),
+        (
+            "CREATE TABLE proofs (day INTEGER PRIMARY KEY, stale INTEGER NOT NULL, told BLOB,"
+            " answered REAL NOT NULL, notes BLOB NOT NULL) STRICT"
+        ),
+    ):
+        db.execute(statement)
+
+
 class DamagedError(OSError):
     """The file is there and makes no sense."""
 

@@ -301,6 +301,7 @@ async def serving(
             wall_of=lambda at: at + wall.offset,
             monotonic=wall.monotonic,
             audience=alerts.audience,
+            chain=None,
             seen=alerts.seen,
             health=lambda: served.health,
             metrics=metrics,

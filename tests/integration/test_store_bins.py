@@ -177,3 +177,49 @@ def test_change_numbers_are_never_issued_twice_after_everything_is_packed(tmp_pa
     with opened(tmp_path / "file.db") as store:
         store.store([some("a", START + DAY)])
         assert numbers(store) == [SLOTS + 1]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_is_stored_otherwise_gets_a_higher_revision(store: Written, packed: bool) -> None:
+    store.store([some("a", START, 100.0, revision=3)])
+    if packed:
+        pack_all(store)
+    store.store([some("a", START, 200.0)])
+    assert read(store, "a") == [some("a", START, 200.0, revision=4)]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_is_stored_again_as_it_was_keeps_its_revision(store: Written, packed: bool) -> None:
+    store.store([some("a", START, 100.0, revision=3)])
+    if packed:
+        pack_all(store)
+    store.store([some("a", START, 100.0)])
+    assert read(store, "a") == [some("a", START, 100.0, revision=3)]
+
+
+def test_changes_are_read_by_number(store: Written) -> None:
+    store.store([some("a", START), some("b", START)])
+    store.store([some("a", START + BIN_SECONDS)])
+    assert [number for number, _ in bins.changed(store.conn, 0, 10)] == [1, 2, 3]
+    assert bins.changed(store.conn, 2, 10) == [(3, some("a", START + BIN_SECONDS))]
+    assert len(bins.changed(store.conn, 0, 2)) == 2
+
+
+def test_a_day_of_all_machines_is_read_packed_or_not(store: Written) -> None:
+    store.store([*day_of("a"), *day_of("b", seed=2), *day_of("a", MONDAY + 1)])
+    loose = bins.day_of_all(store.conn, MONDAY)
+    pack_all(store)
+    store.store([some("b", START, 1.0)])
+    packed = bins.day_of_all(store.conn, MONDAY)
+    order = {(one.machine, one.start): one for one in loose}
+    order["b", START] = some("b", START, 1.0, revision=1)
+    assert {(one.machine, one.start): one for one in packed} == order
+
+
+def test_how_far_bins_are_closed_is_known_packed_or_not(store: Written) -> None:
+    assert (bins.closed_until(store.conn), bins.oldest_day(store.conn)) == (0, None)
+    store.store(day_of("a"))
+    assert bins.closed_until(store.conn) == START + DAY
+    pack_all(store)
+    assert (bins.closed_until(store.conn), bins.oldest_day(store.conn)) == (START + DAY, MONDAY)
+    assert bins.last_packed_day(store.conn) == MONDAY

@@ -1,10 +1,22 @@
 """What goes up to the chain: payloads, their rules, and the proof over an hour."""
 
 import hashlib
+import json
+from pathlib import Path
 
 import pytest
 
-from gateway.chain import Bins, Branch, ChainError, Digest, bins_of, decode, encode, rows_of
+from gateway.chain import (
+    Bins,
+    Branch,
+    ChainError,
+    Digest,
+    bins_of,
+    decode,
+    encode,
+    json_schema,
+    rows_of,
+)
 from gateway.core.bins import Bin
 from gateway.core.digests import Row, hour_digest, row_of
 
@@ -90,3 +102,12 @@ def test_a_branch_and_a_digest_come_back_as_they_were_told() -> None:
     digest = Digest(gym_id="a", day="2026-11-24", as_of=1.5, hours=((4, "00"), *[None] * 23))
     assert decode(Branch, encode(branch), "a") == branch
     assert decode(Digest, encode(digest), "a") == digest
+
+
+SCHEMA = Path(__file__).parents[2] / "docs/upstream.schema.json"
+
+
+def test_the_schema_in_the_docs_is_that_of_the_payloads() -> None:
+    """To write it anew: python -c "import json; from gateway.chain import json_schema as s;
+    print(json.dumps(s(), indent=2))" > docs/upstream.schema.json"""
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json.loads(json.dumps(json_schema()))

@@ -47,6 +47,17 @@ def test_a_table_that_is_new_is_named_once() -> None:
     without = replace(CONFIG, upstream=None)
     new: Config = replace(CONFIG, upstream=Upstream(url="mqtt://hub"))
     assert changes(without, new).waiting == ("[upstream]",)
+    assert changes(without, new).config.upstream is None
+    assert changes(new, without).config.upstream == new.upstream
+
+
+def test_the_bounds_of_the_outbox_are_swapped_and_its_broker_is_not() -> None:
+    old = replace(CONFIG, upstream=Upstream(url="mqtt://hub"))
+    new = replace(CONFIG, upstream=Upstream(url="mqtt://other", drain=5.0, keep_days=30))
+    found = changes(old, new)
+    assert found.swapped == ("[upstream] keep_days", "[upstream] drain")
+    assert found.waiting == ("[upstream] url",)
+    assert found.config.upstream == Upstream(url="mqtt://hub", drain=5.0, keep_days=30)
 
 
 def test_other_simulated_people_wait_for_a_start_with_their_machines() -> None:

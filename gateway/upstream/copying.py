@@ -1,0 +1,90 @@
+"""From the history into the outbox: by the number of each change, link or no link."""
+
+import asyncio
+import sqlite3
+from functools import partial
+from typing import NamedTuple
+
+from gateway.core.bins import Bin
+from gateway.core.digests import row_of
+from gateway.core.events import Cursor
+from gateway.store import bins, history
+from gateway.upstream.line import Run
+from gateway.upstream.outbox import Outbox
+
+MOST_AT_ONCE = 2_000  # bins of a transaction: 0.5 MB of memory, some ms of the writer's time
+PAUSE = 0.02  # seconds between two: the branch's own writes go first
+WHOLE_DAYS = ""  # an epoch that no history has: the cursor counts days of a first copy
+
+
+class Copied(NamedTuple):
+    """A piece of the history, and where the next one begins."""
+
+    bins: list[Bin]
+    to: Cursor
+    more: bool
+
+
+class Copying:
+    """Rings when bins were stored; copies what is new, or everything recent after a restore."""
+
+    def __init__(self, read: Run, outbox: Outbox) -> None:
+        """`read` on the history."""
+        self._read = read
+        self._outbox = outbox
+        self._rung = asyncio.Event()
+        self._cursor: Cursor | None = None
+
+    def ring(self) -> None:
+        """Bins were stored."""
+        self._rung.set()
+
+    async def load(self) -> None:
+        """Go on where the ledger says."""
+        self._cursor = await self._outbox.load(await self._read(bins.closed_until))
+
+    async def run(self) -> None:
+        """For ever."""
+        self._rung.set()
+        while True:
+            await self._rung.wait()
+            self._rung.clear()
+            more = True
+            while more:
+                more = await self._copy()
+                await asyncio.sleep(PAUSE)
+
+    async def _copy(self) -> bool:
+        """One piece; whether there is more."""
+        found = await self._read(partial(_next, self._cursor, self._outbox.keep_days))
+        if found.bins or found.to != self._cursor:
+            await self._outbox.put([row_of(one) for one in found.bins], found.to)
+            self._cursor = found.to
+        return found.more
+
+
+def _next(cursor: Cursor | None, keep_days: int, conn: sqlite3.Connection) -> Copied:
+    """What comes after `cursor`.
+
+    Without one the packed days come first, day by day, then what is loose. Of another epoch, or
+    with a number that the history has not reached, the history went back: numbers may have been
+    given twice, so all that is loose comes again, as it stands.
+    """
+    end = history.change_cursor(conn)
+    if cursor is None:
+        oldest = bins.oldest_day(conn)
+        if oldest is None:
+            return Copied([], end, more=False)
+        first = max(oldest, bins.closed_until(conn) // bins.DAY - keep_days)
+        return Copied([], Cursor(WHOLE_DAYS, first), more=True)
+    if cursor.epoch == WHOLE_DAYS:
+        if cursor.seq <= bins.last_packed_day(conn):
+            day = bins.day_of_all(conn, cursor.seq)
+            return Copied(day, Cursor(WHOLE_DAYS, cursor.seq + 1), more=True)
+        return Copied([], Cursor(end.epoch, 0), more=True)
+    if cursor.epoch != end.epoch or cursor.seq > end.seq:
+        cursor = Cursor(end.epoch, 0)
+    found = bins.changed(conn, cursor.seq, MOST_AT_ONCE)
+    more = len(found) == MOST_AT_ONCE
+    upto = found[-1][0] if more else max(end.seq, cursor.seq)
+    return Copied([one for _, one in found], Cursor(end.epoch, upto), more)
