@@ -35,10 +35,13 @@ class LocalConnection(http.client.HTTPConnection):
 class GatewayProcess:
     """`gateway run` on a configuration in `folder`; `stop` and `kill` are the ways it ends."""
 
+    module = "gateway"
+
     def __init__(self, folder: Path, config: str) -> None:
         self.folder = folder
         self.port = free_port()
         self.log = folder / "gateway.log"
+        self.env: dict[str, str] = {}
         (folder / "gateway.toml").write_text(config.format(http_port=self.port))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -52,9 +55,9 @@ class GatewayProcess:
         return self._process.pid
 
     def start(self) -> Self:
-        command = [sys.executable, "-m", "gateway", "run", "--config", "gateway.toml"]
+        command = [sys.executable, "-m", self.module, "run", "--config", "gateway.toml"]
         with self.log.open("ab") as log:
-            env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+            env = os.environ | self.env | {"PYTHONPATH": str(Path(__file__).parents[1])}
             self._process = subprocess.Popen(
                 command, cwd=self.folder, stdout=log, stderr=log, env=env
             )
