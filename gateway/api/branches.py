@@ -28,9 +28,13 @@ from gateway.core.distance import Place, kilometres
 from gateway.messages import moment
 from gateway.readmodel import BranchView, ReadModel
 
+LATITUDE, LONGITUDE = (
+    r"-?(90|[0-8]?[0-9](\.[0-9]+)?)",
+    r"-?(180|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]+)?)",
+)
 NEAR = Parameter(
     "near",
-    Annotated[str, Meta(pattern=r"^-?[0-9.]+,-?[0-9.]+$")],
+    Annotated[str, Meta(pattern=f"^{LATITUDE},{LONGITUDE}$")],
     "Latitude and longitude in degrees: the nearest first, each with `distanceKm`.",
 )
 _Row = tuple[BranchView, Clock, Raw]

@@ -116,7 +116,7 @@ def _tests(operation: Operation, names: Json) -> Iterator[str]:
     """Lines of JavaScript: the status is right, JSON is JSON, what follows is filled in."""
     good = sorted({operation.status, *operation.also})
     # 422: its body names what only this branch can know
-    good += {HTTPStatus.UNPROCESSABLE_ENTITY} & {*operation.refuses}
+    good += {int(HTTPStatus.UNPROCESSABLE_ENTITY)} & {*operation.refuses}
     if operation.rate == "member":
         good.append(429)  # a few a day: who runs this often has had them
     if operation.who is None and not operation.signed_in:
