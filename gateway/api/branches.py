@@ -28,10 +28,8 @@ from gateway.core.distance import Place, kilometres
 from gateway.messages import moment
 from gateway.readmodel import BranchView, ReadModel
 
-LATITUDE, LONGITUDE = (
-    r"-?(90|[0-8]?[0-9](\.[0-9]+)?)",
-    r"-?(180|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]+)?)",
-)
+LATITUDE = r"-?(90|[0-8]?[0-9](\.[0-9]+)?)"
+LONGITUDE = r"-?(180|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]+)?)"
 NEAR = Parameter(
     "near",
     Annotated[str, Meta(pattern=f"^{LATITUDE},{LONGITUDE}$")],
