@@ -101,6 +101,13 @@ class Summary(Payload, frozen=True, kw_only=True):
     categories: tuple[Counted, ...]
 
 
+class SummaryHead(Payload, frozen=True, kw_only=True):
+    """What a list of branches needs of a summary; a fifth of the time to read."""
+
+    as_of: float
+    categories: tuple[Counted, ...]
+
+
 class Lost(Struct, frozen=True):
     """Bins of an hour that the branch cannot send any more."""
 

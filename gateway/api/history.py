@@ -63,6 +63,7 @@ class HistoryRoutes:
             path="/branches/{gymId}/machines/{machineId}/history",
             summary="The past of a machine of any branch known here",
             parameters=(examples.GYM_ID, examples.MACHINE_ID, *QUERY),
+            refuses=(409, 503),
         )
         return [short, full]
 

@@ -34,7 +34,7 @@ class UsualRoutes:
                 gives=UsualReply,
                 example=examples.USUAL,
                 live=True,
-                refuses=(503,),
+                refuses=(409, 503),
             )
         ]
 

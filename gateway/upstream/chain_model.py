@@ -14,7 +14,7 @@ from gateway.readmodel import (
     Snapshot,
     Usual,
 )
-from gateway.upstream.siblings import Overview, Siblings, machines_of, status_of
+from gateway.upstream.siblings import Description, Siblings, machines_of, status_of
 
 CAUSES = frozenset(cause.value for cause in Cause)
 
@@ -41,8 +41,8 @@ class ChainModel:
         """One branch."""
         if gym == self._gym:
             return self._own.branch(gym)
-        overview = self._overview(gym)
-        told, opening = overview.branch, overview.opening
+        described = self._described(gym)
+        told, opening = described.branch, described.opening
         return BranchView(
             gym=gym,
             name=told.name,
@@ -51,16 +51,15 @@ class ChainModel:
             timezone=told.timezone,
             open=opening is not None and opening.is_open(self._clock.wall()),
             source="remote",
-            as_of=overview.as_of,
-            categories=overview.categories if self._siblings.is_current(gym) else overview.unknown,
+            as_of=self._siblings.as_of(gym),
+            categories=self._siblings.categories(gym),
         )
 
     def category(self, gym: str, category: str) -> tuple[MachineView, ...]:
         """The machines of a category."""
         if gym == self._gym:
             return self._own.category(gym, category)
-        overview = self._overview(gym)
-        if all(one.category != category for one in overview.branch.categories):
+        if all(one.category != category for one in self._described(gym).branch.categories):
             raise KeyError(category)
         return tuple(view for view in self._machines(gym) if view.category == category)
 
@@ -78,13 +77,15 @@ class ChainModel:
         if gym == self._gym:
             return await self._own.history(gym, machine, start, end)
         self.machine(gym, machine)
-        raise _elsewhere(self._overview(gym).branch, f"The history of {machine!r}", f"/m/{machine}")
+        raise _elsewhere(
+            self._described(gym).branch, f"The history of {machine!r}", f"/m/{machine}"
+        )
 
     async def usual(self, gym: str) -> Usual:
         """Ours; a sibling keeps its own. Raises ElsewhereError."""
         if gym == self._gym:
             return await self._own.usual(gym)
-        raise _elsewhere(self._overview(gym).branch, "The usual week", "/")
+        raise _elsewhere(self._described(gym).branch, "The usual week", "/")
 
     def foretell(self, gym: str, machine: str, horizon: float = HORIZON) -> Prediction | None:
         """Of our own machines."""
@@ -102,14 +103,15 @@ class ChainModel:
         """Of our own branch."""
         return await self._own.page(after, limit)
 
-    def _overview(self, gym: str) -> Overview:
-        found = self._siblings.overview(gym)
+    def _described(self, gym: str) -> Description:
+        found = self._siblings.description(gym)
         if found is None:
             raise KeyError(gym)
         return found
 
     def _machines(self, gym: str) -> list[MachineView]:
-        as_of = self._overview(gym).as_of
+        self._described(gym)
+        as_of = self._siblings.as_of(gym)
         branch, summary = self._siblings.read(gym)
         current = self._siblings.is_current(gym)
         views = []

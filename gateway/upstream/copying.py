@@ -1,10 +1,12 @@
 """From the history into the outbox: by the number of each change, link or no link."""
 
 import asyncio
+import logging
 import sqlite3
 from functools import partial
 from typing import NamedTuple
 
+from gateway.bridge import BusyError
 from gateway.core.bins import Bin
 from gateway.core.digests import row_of
 from gateway.core.events import Cursor
@@ -14,7 +16,10 @@ from gateway.upstream.outbox import Outbox
 
 MOST_AT_ONCE = 2_000  # bins of a transaction: 0.5 MB of memory, some ms of the writer's time
 PAUSE = 0.02  # seconds between two: the branch's own writes go first
+AFTER_BUSY = 1.0  # seconds: who looks at pages goes first
 WHOLE_DAYS = ""  # an epoch that no history has: the cursor counts days of a first copy
+
+log = logging.getLogger(__name__)
 
 
 class Copied(NamedTuple):
@@ -51,7 +56,11 @@ class Copying:
             self._rung.clear()
             more = True
             while more:
-                more = await self._copy()
+                try:
+                    more = await self._copy()
+                except BusyError:
+                    log.info("bins wait to be copied for the chain: the store is busy")
+                    await asyncio.sleep(AFTER_BUSY)
                 await asyncio.sleep(PAUSE)
 
     async def _copy(self) -> bool:

@@ -1,6 +1,7 @@
 """The fast lane: who we are and how we stand, the newest only, before all that is old."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -10,6 +11,7 @@ from gateway.upstream.line import Line
 
 AT_MOST_EVERY = 1.0  # seconds between two summaries: what changes meanwhile goes with the next
 AT_LEAST_EVERY = 60.0  # seconds: who hears none for five of these takes us for gone
+DESCRIBED_EVERY = 3600.0  # seconds: some brokers give wildcards no retained messages
 AFTER_REFUSAL = 30.0  # seconds: an ACL is mended by a person
 
 
@@ -30,6 +32,7 @@ class Live:
         self._summary = summary
         self._rung = asyncio.Event()
         self._renewed = True
+        self._described_at = 0.0  # monotonic
         self.current = asyncio.Event()
         """The broker has a summary of this connection: what is old may follow."""
         self.sent = 0
@@ -62,10 +65,11 @@ class Live:
 
     async def _tell(self) -> None:
         """All at once, so that nothing waits for an acknowledgement but the next round."""
-        send, renewed = self._line.send, self._renewed
+        send, now = self._line.send, time.monotonic()
+        renewed = self._renewed or now - self._described_at > DESCRIBED_EVERY
         parts = [send(f"{self._head}/summary", encode(self._summary()), retain=True)]
         if renewed:
-            self._renewed = False
+            self._renewed, self._described_at = False, now
             parts += [
                 send(f"{self._head}/gateway", b"online", retain=True),
                 send(f"{self._head}/branch", encode(self._branch()), retain=True),

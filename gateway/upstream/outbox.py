@@ -14,6 +14,7 @@ from gateway.store.outbox import ROW_BYTES, Key, Waiting
 from gateway.store.proofs import Notes
 from gateway.upstream.line import Run
 
+AHEAD = 2 * DAY  # seconds by which bins may outrun the time that has passed; a clock may jump
 TOO_OLD = "not sent within {} days: the line was down for longer"
 
 
@@ -43,7 +44,8 @@ class Outbox:
         self._write = write
         self._clock = clock
         self.follow(max_bytes, keep_days)
-        self._newest = 0
+        self._newest = self._passed = 0
+        self._loaded_at = clock.monotonic()
         self.rows = 0
         self.oldest: int | None = None
         """The start of the oldest row (epoch seconds)."""
@@ -72,18 +74,30 @@ class Outbox:
 
     @property
     def last_day(self) -> int:
-        """The newest UTC day, by the bins themselves: no clock's jump makes anything old."""
+        """The newest UTC day of which there are bins."""
         return self._newest // DAY
+
+    @property
+    def first_day(self) -> int:
+        """The oldest UTC day that is sent and proven: a clock that jumps makes nothing old."""
+        return self._now() // DAY - self._bounds.days
+
+    def _now(self) -> int:
+        """The start of the newest bin, as far as that much time has passed since we loaded."""
+        passed = int(self._clock.monotonic() - self._loaded_at)
+        return min(self._newest, self._passed + passed + AHEAD)
 
     async def load(self, closed_until: int) -> Cursor | None:
         """Go on as the ledger says; how far the history was copied. `closed_until` in epoch s."""
-        self._newest = max(0, closed_until - BIN_SECONDS)
+        self._newest = self._passed = max(0, closed_until - BIN_SECONDS)
+        self._loaded_at = self._clock.monotonic()
         self.rows, self.oldest, self.noted, cursor = await self._write(_load)
         return cursor
 
     async def put(self, rows: Sequence[Row], to: Cursor) -> None:
         """Queue what was copied up to there."""
         self._newest = max(self._newest, *(row.start for row in rows), 0)
+        self._passed = self._passed or self._newest
         await self._change(partial(_copied, rows, to))
 
     async def answer(self, day: int, rows: Sequence[Row], notes: Notes, lost: int) -> None:
@@ -105,7 +119,7 @@ class Outbox:
         self.settled()
 
     async def _change(self, work: Callable[[sqlite3.Connection], int]) -> None:
-        bounds, newest, waited = self._bounds, self._newest, self.rows
+        bounds, newest, waited = self._bounds, self._now(), self.rows
         now = int(self._clock.wall())
 
         def change(conn: sqlite3.Connection) -> Change:

@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from typing import NamedTuple
 
+from gateway.bridge import BusyError
 from gateway.chain import ChainError, Digest, Lost, Request, decode, encode
 from gateway.core.bins import Bin
 from gateway.core.clock import Clock
@@ -95,6 +96,8 @@ class Proving:
                 later = min(await self._answer_all(), await self._tell_all())
             except PermissionError:  # the line says which topic and what to do
                 later = AFTER_REFUSAL
+            except BusyError:
+                later = LOOKS_EVERY
             await asyncio.sleep(LOOKS_EVERY)
             with suppress(TimeoutError):
                 async with asyncio.timeout(later):
@@ -114,8 +117,7 @@ class Proving:
         return later
 
     async def _answer(self, proof: Proof) -> None:
-        oldest = self._outbox.last_day - self._outbox.keep_days
-        if proof.day < oldest:
+        if proof.day < self._outbox.first_day:
             answer = _too_old(proof, self._outbox.keep_days)
         else:
             answer = await self._read(partial(_answer, self._gym, proof))
@@ -126,7 +128,7 @@ class Proving:
     async def _tell_all(self) -> float:
         """Seconds until the next digest may be told."""
         later, now = ANSWERED_EVERY, self._clock.monotonic()
-        oldest = self._outbox.last_day - self._outbox.keep_days
+        oldest = self._outbox.first_day
         for day, stale in (await self._write(partial(_due, self._said, oldest))).items():
             wait = self._told_at.get(day, -TOLD_EVERY) + TOLD_EVERY - now
             if day < oldest:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.chain import Branch, Category, Machine, Place, Summary, encode
+from gateway.chain import Branch, Category, Counted, Machine, Place, Summary, encode
 from gateway.core.errors import ElsewhereError
 from gateway.core.events import Cause, Status
 from gateway.readmodel import BranchView, ReadModel
@@ -85,8 +85,11 @@ def branch(gym: str = "north") -> Branch:
 
 def summary(gym: str, at: float) -> Summary:
     machines: dict[str, Standing] = {"a": ("occupied", at - 10, "observed")}
+    legs = Counted(
+        category="legs", name="Legs", total=2, free=0, occupied=1, unknown=1, out_of_service=0
+    )
     return Summary(
-        gym_id=gym, epoch="e", seq=1, as_of=at, open=True, machines=machines, categories=()
+        gym_id=gym, epoch="e", seq=1, as_of=at, open=True, machines=machines, categories=(legs,)
     )
 
 
@@ -98,7 +101,7 @@ def test_a_branch_is_listed_once_it_has_described_itself(rig: Rig) -> None:
     assert (view.gym, view.name, view.source, view.as_of) == ("north", "North", "remote", NOW)
     assert view.open
     assert view.categories[0].counts[Status.OCCUPIED] == 1
-    assert view.categories[0].counts[Status.UNKNOWN] == 1  # of b nothing was said
+    assert view.categories[0].counts[Status.UNKNOWN] == 1
 
 
 def test_a_machine_is_as_its_branch_says(rig: Rig) -> None:
@@ -184,6 +187,20 @@ def test_no_more_bytes_are_taken_than_there_is_room_for(rig: Rig) -> None:
     assert rig.siblings.dropped["full"] == 40 - MOST_BYTES // 500_000
 
 
+def test_a_siblings_clock_that_is_ahead_does_not_keep_it_alive(rig: Rig) -> None:
+    rig.hear_all(ago=-7200.0)
+    assert rig.model.branch("north").as_of == NOW
+    rig.clock.now = TOO_OLD
+    assert rig.model.machine("north", "a").status is Status.UNKNOWN
+
+
+def test_what_a_known_branch_says_anew_needs_no_more_room(rig: Rig) -> None:
+    for number in range(33):
+        rig.siblings.hear(f"gyms/g{number}/summary", b"x" * 500_000)
+        rig.siblings.hear(f"gyms/g{number}/summary", b"y" * 500_000)
+    assert rig.siblings.dropped["full"] == 0
+
+
 def test_hours_that_nobody_understands_are_closed(rig: Rig) -> None:
     told = Branch(gym_id="north", name="N", timezone="Mars/Base", categories=(), machines=())
     rig.hear("north", told)
@@ -208,6 +225,7 @@ async def test_summaries_that_use_up_the_ration_rest_for_a_while(
 ) -> None:
     monkeypatch.setattr(module, "PERIOD", 0.02)
     monkeypatch.setattr(module, "RATION", 10_000)
+    monkeypatch.setattr(module, "LISTENS", 0.02)
     line = Line()
     listening = asyncio.create_task(rig.siblings.listen(line))
     await asyncio.sleep(0.01)
