@@ -15,7 +15,17 @@ from typing import Any, Self
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from gateway.chain import Branch, Category, Counted, Digest, Machine, Summary, bins_of, encode
+from gateway.chain import (
+    Branch,
+    Category,
+    Counted,
+    Digest,
+    Lost,
+    Machine,
+    Summary,
+    bins_of,
+    encode,
+)
 from gateway.core.digests import DAY, HOUR, Row, hour_digest
 from tests.process import LocalConnection, free_port
 
@@ -126,13 +136,17 @@ class Speaker:
         for start in range(0, len(rows), 500):
             self.say("bins", encode(bins_of(self.gym, rows[start : start + 500])))
 
-    def prove(self, day: str, begin: int, rows: list[Row], as_of: float | None = None) -> None:
+    def prove(self, day: str, begin: int, rows: list[Row], lost: tuple[Lost, ...] = ()) -> None:
         hours: list[tuple[int, str] | None] = []
         for hour in range(24):
             of_hour = [r for r in rows if (r.start - begin) // HOUR == hour]
             hours.append(hour_digest(of_hour) if of_hour else None)
-        told = Digest(gym_id=self.gym, day=day, as_of=as_of or time.time(), hours=tuple(hours))
+        told = Digest(gym_id=self.gym, day=day, as_of=time.time(), hours=tuple(hours), lost=lost)
         self.say(f"digest/{day}", encode(told), retain=True)
+
+    def wait(self) -> None:
+        """Until it is connected again."""
+        until(self._client.is_connected)
 
     def leave(self) -> None:
         self._client.disconnect()
@@ -143,7 +157,13 @@ class HubProcess:
     """`gateway hub run` in a folder of its own."""
 
     def __init__(
-        self, folder: Path, postgres: str, broker: str, more: str = "", silent: float = 2100
+        self,
+        folder: Path,
+        postgres: str,
+        broker: str,
+        more: str = "",
+        silent: float = 2100,
+        protocol: str = "auto",
     ) -> None:
         folder.mkdir()
         self.folder = folder
@@ -152,7 +172,7 @@ class HubProcess:
         self._config = folder / "hub.toml"
         self._config.write_text(
             f'[hub]\npostgres = "{postgres}"\nsilent_after = {silent}\n'
-            f'[broker]\nurls = ["{broker}"]\n'
+            f'[broker]\nurls = ["{broker}"]\nprotocol = "{protocol}"\n'
             f'[http]\nhost = "127.0.0.1"\nport = {self.port}\n'
             f'[limits]\nexempt = ["127.0.0.1"]\n{more}'
         )
@@ -206,6 +226,13 @@ class HubProcess:
             reply = connection.getresponse()
             return reply.status, json.loads(reply.read())
 
+    def page(self, path: str) -> tuple[int, str]:
+        connection = LocalConnection(self.folder / "var/hub/gateway.sock")
+        with closing(connection):
+            connection.request("GET", path)
+            reply = connection.getresponse()
+            return reply.status, reply.read().decode()
+
     def get(self, path: str) -> Any:
         return self.call("GET", path)[1]
 
@@ -219,8 +246,12 @@ class HubProcess:
         return found
 
     def doctor(self) -> Any:
+        return self.command("hub", "doctor", "--json")
+
+    def command(self, *words: str) -> Any:
+        """What it prints, as JSON."""
         done = subprocess.run(
-            [sys.executable, "-m", "gateway", "hub", "doctor", "--config", "hub.toml", "--json"],
+            [sys.executable, "-m", "gateway", *words, "--config", "hub.toml"],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
             capture_output=True,

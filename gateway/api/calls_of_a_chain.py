@@ -22,7 +22,9 @@ from gateway.api.metrics import MetricsRoutes
 from gateway.api.operation import Operation
 from gateway.api.pages import PageRoutes, Pages
 from gateway.api.ready import Ready
+from gateway.api.screens_of_a_chain import ChainScreens
 from gateway.api.socket import SocketRoutes
+from gateway.api.stickers import StickerRoutes
 from gateway.api.stream import StreamRoutes
 from gateway.api.usual import UsualRoutes
 
@@ -47,6 +49,7 @@ def operations(backing: ChainBacking, hub: Hub, live: Ready, history: Ready) -> 
         HistoryRoutes(model, nobody, history),
         StreamRoutes(model, hub),
         SocketRoutes(model, hub, backing.config.http.cors_origins),
+        StickerRoutes(model, nobody, backing.config.branch.public_url, history),
         EventRoutes(model, nobody),
         ConnectionRoutes(hub),
         HealthRoutes(backing.health),
@@ -57,12 +60,13 @@ def operations(backing: ChainBacking, hub: Hub, live: Ready, history: Ready) -> 
     return found + DocumentRoutes(found, backing.config).operations()
 
 
-def beside(backing: ChainBacking, _live: Ready) -> list[web.RouteDef]:
+def beside(backing: ChainBacking, live: Ready) -> list[web.RouteDef]:
     """Pages, what is served at the local socket only, and what a hub does not do."""
     pages = Pages()
     parts = (
         AdminRoutes(backing.admin),
         KeyRoutes(backing.credentials, backing.locksmith),
+        ChainScreens(backing.model, backing.config.branch.name, live, pages),
         PageRoutes(pages),
         DocsPage(pages),
         ElsewhereRoutes(backing.model, backing.having),

@@ -143,11 +143,7 @@ class ScreenRoutes:
         return reply(request, self._ready.get(key) or self._ready.put(key, _body(write())))
 
     def _remember(self, request: web.Request) -> web.Response:
-        """The language that was asked for, on this phone; then the page itself."""
-        reply = web.Response(status=303, headers={"Location": request.path})
-        language = self._languages.chosen(request)
-        reply.set_cookie(COOKIE, language, max_age=KEPT, samesite="Strict")
-        return reply
+        return remember(request, self._languages.chosen(request))
 
     def _page(self, name: str, language: str, parts: tuple[str, ...], /, **more: str) -> str:
         """A template, filled: what all pages need, and `more`, which is HTML."""
@@ -182,6 +178,7 @@ class ScreenRoutes:
         settings = {"colour": self._kiosk.colour, "screen": escape(self._kiosk.screen or "")}
         logo = '<img id="logo" src="/kiosk/logo" alt="">' if self._logo else ""
         more = settings | {"logo": logo, "version": self._pages.version, "gym": self._gym}
+        more["code"] = "/qr.svg"
         return self._page("kiosk/index.html", language, ("common", "kiosk"), **more)
 
     def _others(self, view: MachineView) -> list[MachineView]:
@@ -197,6 +194,13 @@ class ScreenRoutes:
         hint = words["machine.nowhere_hint"].replace("{branch}", escape(branch))
         page = self._page("phone/nowhere.html", language, (), said=said, hint=hint)
         return web.Response(status=404, text=page, content_type="text/html")
+
+
+def remember(request: web.Request, language: str) -> web.Response:
+    """The language that was asked for, on this phone; then the page itself."""
+    reply = web.Response(status=303, headers={"Location": request.path})
+    reply.set_cookie(COOKIE, language, max_age=KEPT, samesite="Strict")
+    return reply
 
 
 def logo_of(path: str | None) -> Body | None:

@@ -1,4 +1,4 @@
-"""`GET /machines/{machineId}/qr.svg`: the sticker's code."""
+"""`GET /machines/{machineId}/qr.svg`: the sticker's code; and those of branches."""
 
 from aiohttp import web
 
@@ -38,9 +38,18 @@ class StickerRoutes:
             Operation(
                 method="GET",
                 path="/qr.svg",
-                handler=self.show_code_of_branch,
-                summary="A QR code that leads to the branch's page",
+                handler=self.show_own_code,
+                summary="A QR code that leads to our page",
                 tag="Branches",
+                media=SVG,
+            ),
+            Operation(
+                method="GET",
+                path="/branches/{gymId}/qr.svg",
+                handler=self.show_code_of_branch,
+                summary="A QR code that leads to a branch's page",
+                tag="Branches",
+                parameters=(examples.GYM_ID,),
                 media=SVG,
             ),
         ]
@@ -53,10 +62,18 @@ class StickerRoutes:
             self._model.machine(self._gym, machine)
         return await self._reply(request, link(self._public_url, machine))
 
-    async def show_code_of_branch(self, request: web.Request) -> web.Response:
+    async def show_own_code(self, request: web.Request) -> web.Response:
         """As an image."""
         no_parameters(request)
         return await self._reply(request, self._public_url)
+
+    async def show_code_of_branch(self, request: web.Request) -> web.Response:
+        """As an image; of one that names no page of its own, ours."""
+        no_parameters(request)
+        gym = identifier(request, "gymId", "branch")
+        with looking_up("branch", gym):
+            url = self._model.branch(gym).public_url
+        return await self._reply(request, url or self._public_url)
 
     async def _reply(self, request: web.Request, url: str) -> web.Response:
         body = self._ready.get(url)

@@ -1,6 +1,7 @@
 """The composition root of a chain's hub."""
 
 import asyncio
+import gc
 import logging
 import sqlite3
 import time
@@ -40,6 +41,7 @@ from gateway.supervision import Supervisor, Systemd
 T = TypeVar("T")
 NOBODY = "hub"  # stands where a branch's own id would: a hub has no machines of its own
 SYNC_WITHIN = 5.0  # seconds a power cut may cost of the keys that were made here
+COLLECT = (10_000, 50, 100)  # rarely all: looking at 500 branches stops us for 50 ms
 NOTE_USE_EVERY = 60.0  # seconds
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class ChainHub:
             await self._database.open()
             undo.push_async_callback(self._database.close)
             await self._follower.load()
+            gc.set_threshold(*COLLECT)
             server = self._server = Server(self._backing(), OF_A_CHAIN)
             await server.start()
             undo.push_async_callback(server.stop)

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from config.load import ConfigError, explain, load
+from config.hub import load_hub
+from config.load import ConfigError, document_of, explain, load, text_of
 from config.sections import Config
 
 PATIENCE = 10.0  # seconds: a running gateway answers within milliseconds
@@ -19,8 +20,10 @@ class NotRunningError(Exception):
 
 
 def socket_of(config: Path) -> Path:
-    """Where the gateway of that configuration listens. Raises NotRunningError."""
+    """Where the gateway, or the hub, of that configuration listens. Raises NotRunningError."""
     try:
+        if "hub" in document_of(config, text_of(config)):
+            return Path(load_hub(config).hub.folder) / "gateway.sock"
         return Path(load(config).store.history).parent / "gateway.sock"
     except ConfigError as error:
         raise NotRunningError(explain(error)) from None

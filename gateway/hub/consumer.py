@@ -143,8 +143,8 @@ class Consumer:
                 all_seen = await prover.look(conn)
                 look_at = monotonic() + (LOOK_EVERY if all_seen else 0)
             if monotonic() >= house_at:
-                await writing.keep_house(conn)
-                house_at = monotonic() + HOUSE_EVERY
+                all_gone = await writing.keep_house(conn)
+                house_at = monotonic() + (HOUSE_EVERY if all_gone else 0)
         hearing.result()
 
     def _complain(self, error: psycopg.Error) -> None:

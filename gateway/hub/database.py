@@ -36,7 +36,7 @@ class Database:
             max_size=READERS,
             max_waiting=MOST_WAITING,
             timeout=PATIENCE,
-            reconnect_timeout=0,  # for ever: each request that must wait says so
+            check=AsyncConnectionPool.check_connection,  # one that a restart cut is not handed out
             open=False,
         )
 

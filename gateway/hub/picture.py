@@ -15,11 +15,19 @@ MOST_BRANCHES = 5000  # shown; a chain of a thousand is large
 class Shown:
     """One branch: what its views are made of, and the views."""
 
-    def __init__(self, standing: Standing, described: Branch, opening: Opening) -> None:
+    def __init__(
+        self, standing: Standing, described: Branch, opening: Opening, was: "Shown | None"
+    ) -> None:
+        """`was`: as it was shown before; what is the same goes on."""
         self.standing = standing
         self.described = described
         self.opening = opening
-        self.machines = {m.machine_id: _machine(standing, m) for m in described.machines}
+        known: Mapping[str, MachineView] = (
+            was.machines if was and was.described.machines == described.machines else {}
+        )
+        self.machines: dict[str, MachineView] = {
+            m.machine_id: _machine(standing, m, known.get(m.machine_id)) for m in described.machines
+        }
         self.view = _branch(standing, described, opening, self.machines.values())
 
 
@@ -45,7 +53,7 @@ class Picture:
             if was is None and len(self._shown) >= MOST_BRANCHES:
                 continue
             try:
-                self._shown[gym] = Shown(standing, described, opening_of(described))
+                self._shown[gym] = Shown(standing, described, opening_of(described), was)
             except ChainError:  # this hub does not know its time zone
                 continue
             others |= was is None or was.described.machines != described.machines
@@ -76,8 +84,11 @@ class Picture:
         return [gym for gym, shown in self._shown.items() if shown.standing.hushed is not None]
 
 
-def _machine(standing: Standing, told: Machine) -> MachineView:
-    status, cause, last_change, timestamp = standing.now(told.machine_id)
+def _machine(standing: Standing, told: Machine, was: MachineView | None) -> MachineView:
+    """The same object where nothing changed: new ones would be work for the collector."""
+    status, cause, last_change, _ = standing.now(told.machine_id)
+    if was and (was.status, was.cause, was.last_change) == (status, cause, last_change):
+        return was
     return MachineView(
         gym=standing.gym,
         machine=told.machine_id,
@@ -85,7 +96,7 @@ def _machine(standing: Standing, told: Machine) -> MachineView:
         category=told.category,
         status=status,
         cause=cause,
-        timestamp=timestamp,
+        timestamp=last_change,  # the moment of the summary that told it is not kept
         last_change=last_change,
         metadata=told.metadata,
         position=None if told.position is None else (told.position.x, told.position.y),

@@ -27,6 +27,11 @@ COUNT: LiteralString = """
 INSERT INTO counts AS was (name, count) SELECT * FROM unnest(%s::text[], %s::bigint[])
 ON CONFLICT (name) DO UPDATE SET count = was.count + excluded.count
 """
+PURGED_AT_ONCE = 20_000  # events: 0.1 s in which no bin is stored
+PURGE: LiteralString = """
+DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT %s)
+    AND timestamp < %s AND seq < (SELECT seq FROM numbering)  -- the newest one names the log
+"""
 UNUSABLE = (psycopg.DataError, psycopg.IntegrityError)  # the message's fault, not the database's
 
 log = logging.getLogger(__name__)
@@ -90,17 +95,14 @@ class Writing:
         if hushed:
             await self._store(conn, Sorted(), 0, hushed)
 
-    async def keep_house(self, conn: Connection) -> None:
-        """Months ahead are made, what is too old goes."""
+    async def keep_house(self, conn: Connection) -> bool:
+        """Months ahead are made, what is too old goes; False: there is more of it."""
         now, keep = self._wall(), self._config.keep
         await self._months.see_to(conn, (int(now), int(now) + AHEAD))
         await self._months.drop_before(conn, now - keep.bins_days * DAY)
-        await conn.execute(
-            "DELETE FROM events WHERE timestamp < %s"
-            " AND seq < (SELECT seq FROM numbering)",  # the newest one stays: it names the log
-            [now - keep.events_days * DAY],
-        )
         await proof.forget(conn, now)
+        done = await conn.execute(PURGE, [PURGED_AT_ONCE, now - keep.events_days * DAY])
+        return done.rowcount < PURGED_AT_ONCE
 
     async def _store(
         self,

@@ -43,6 +43,12 @@ async def test_branches_have_coordinates_and_counts(api: Served) -> None:
     }
 
 
+async def test_branches_come_with_their_distance_from_a_place(api: Served) -> None:
+    (branch,) = (await api.json("/branches?near=22.28,114.16"))["branches"]
+    assert branch["distanceKm"] < 1
+    assert (await api.json("/branches?near=here", 422))["errors"][0]["pointer"] == "/near"
+
+
 async def test_a_branch_reads_as_in_the_list(api: Served) -> None:
     (branch,) = (await api.json("/branches"))["branches"]
     assert await api.json(f"/branches/{GYM}") == branch

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from gateway.chain import Lost
 from gateway.core.digests import DAY, Row
 from tests.chain import ChainBroker, HubProcess, Speaker, a_day, day_of, until
 
@@ -71,7 +72,9 @@ def test_what_a_branch_sends_is_served_by_its_full_paths(start: Start, gym: Spea
     past = f"/branches/hk-central/machines/press-01/history?from={YESTERDAY}&to={YESTERDAY + DAY}"
     bins = hub.get(past)["bins"]
     assert (len(bins), bins[0]["occupiedSeconds"]) == (96, 1)
-    assert hub.get("/branches/hk-central/usual")["timezone"] == "Asia/Hong_Kong"
+    usual = hub.get("/branches/hk-central/usual")
+    assert usual["timezone"] == "Asia/Hong_Kong"
+    assert {ratio for day in usual["patterns"]["weekday"] for ratio in day} == {None, 0.001}
 
 
 def test_bins_that_come_twice_are_stored_once_and_counted(
@@ -140,6 +143,36 @@ def test_a_hole_is_asked_for_and_mended(start: Start, gym: Speaker) -> None:
     assert hub.counts()["holesFound"] == 1
     assert not hub.doctor()["holes"]
     assert len(gym.asked) == 1
+
+
+def test_what_is_declared_lost_is_kept_and_not_asked_for(start: Start, gym: Speaker) -> None:
+    hub = start("[proof]\nsettle = 0\ncalm = 0\n")
+    rows = a_day(YESTERDAY)
+    gym.send(*[row for row in rows if row.start >= YESTERDAY + 7200])
+    lost = (Lost(hour=0, bins=8, reason="the card was full"),)
+    gym.prove(day_of(YESTERDAY), YESTERDAY, rows, lost=lost)
+    assert until(lambda: gym.asked)[0]["hours"] == [1]
+    told = hub.doctor()["lost"][0]
+    assert (told["hour"], told["bins"], told["reason"]) == (0, 8, "the card was full")
+
+
+def test_a_broker_of_mqtt_3_that_goes_and_comes_loses_nothing(
+    short_path: Path, chain: str, upstream: ChainBroker, gym: Speaker
+) -> None:
+    more = "[keep]\nbins_days = 1000\n"
+    hub = HubProcess(short_path / "hub", chain, upstream.url, more, protocol="3.1.1")
+    hub.start()
+    try:
+        until(hub.consumes)
+        gym.send(*a_day(YESTERDAY)[:50])
+        upstream.stop()
+        upstream.start()
+        gym.wait()
+        gym.send(*a_day(YESTERDAY)[50:])
+        until(lambda: hub.counts().get("bins") == 192)
+    finally:
+        hub.kill()
+    assert stored(chain) == 192
 
 
 def test_machines_of_a_branch_that_is_offline_are_unknown_until_it_speaks(
@@ -227,3 +260,25 @@ def test_what_is_older_than_is_kept_is_counted_and_not_stored(
     gym.send(Row("bench-01", YESTERDAY - 60 * DAY, 0, 0, 9000, 0), *a_day(YESTERDAY))
     until(lambda: hub.counts().get("bins") == 192)
     assert (hub.counts()["outdated"], stored(chain)) == (1, 192)
+
+
+def test_the_pages_show_every_branch_and_its_screen(start: Start, gym: Speaker) -> None:
+    hub = start()
+    gym.summarise(1, "free", "occupied")
+    until(lambda: status_of(hub) == "free")
+    status, page = hub.page("/")
+    assert (status, "1 of 2 free" in page, "/kiosk?branch=hk-central" in page) == (200, True, True)
+    status, page = hub.page("/kiosk?branch=hk-central")
+    assert (status, 'data-gym="hk-central"' in page) == (200, True)
+    assert hub.page("/branches/hk-central/qr.svg")[0] == 200
+    assert hub.page("/kiosk")[0] == 303
+    assert hub.page("/docs")[0] == hub.page("/openapi.json")[0] == 200
+
+
+def test_a_key_of_a_hub_is_made_by_the_same_command(start: Start, chain: str) -> None:
+    hub = start()
+    made = hub.command("keys", "create", "--role", "metrics", "--json")
+    assert made["role"] == "metrics"
+    status, text = hub.page("/metrics")
+    assert (status, "gateway_chain_consumes 1.0" in text) == (200, True)
+    assert stored(chain) == 0
