@@ -87,9 +87,12 @@ class Sorter:
         self._epochs: dict[str, tuple[str, str]] = {}
 
     def sort(self, messages: Iterable[Message]) -> Sorted:
-        """Every message as what it says, or as a letter; one that is cleared says nothing."""
+        """Every message as what it says, or as a letter; one that is cleared says nothing.
+
+        Descriptions first: brokers keep no order between retained topics.
+        """
         found = Sorted()
-        for message in messages:
+        for message in sorted(messages, key=lambda one: not one.topic.endswith("/branch")):
             gym = message.topic.split("/", 2)[1] if message.topic.count("/") > 1 else ""
             try:
                 if message.payload:
@@ -105,7 +108,8 @@ class Sorter:
         if kind == "branch":
             self._branch(gym, message.payload, found)
             return
-        if gym not in (self._allowed or self._described):
+        may_come_first = not self._allowed and kind.startswith("digest/")  # retained: see `sort`
+        if gym not in (self._allowed or self._described) and not may_come_first:
             raise ChainError(f"{gym!r} is not allowed, or has not described itself yet")
         if kind == "bins":
             self._bins(gym, message.payload, found)

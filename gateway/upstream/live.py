@@ -64,21 +64,25 @@ class Live:
                     await self._rung.wait()
 
     async def _tell(self) -> None:
-        """All at once, so that nothing waits for an acknowledgement but the next round."""
+        """All at once, so that nothing waits for an acknowledgement but the next round.
+
+        Who we are goes first: a hub knows nothing of a branch that has not described itself.
+        """
         send, now = self._line.send, time.monotonic()
         renewed = self._renewed or now - self._described_at > DESCRIBED_EVERY
-        parts = [send(f"{self._head}/summary", encode(self._summary()), retain=True)]
+        parts = []
         if renewed:
             self._renewed, self._described_at = False, now
-            parts += [
-                send(f"{self._head}/gateway", b"online", retain=True),
+            parts = [
                 send(f"{self._head}/branch", encode(self._branch()), retain=True),
+                send(f"{self._head}/gateway", b"online", retain=True),
             ]
-        done = await asyncio.gather(*parts, return_exceptions=True)
-        self._renewed |= renewed and any(isinstance(one, BaseException) for one in done[1:])
-        if not isinstance(done[0], BaseException):
+        parts.append(send(f"{self._head}/summary", encode(self._summary()), retain=True))
+        *told, summary = await asyncio.gather(*parts, return_exceptions=True)
+        self._renewed |= any(isinstance(one, BaseException) for one in told)
+        if not isinstance(summary, BaseException):
             self.sent += 1
             self.current.set()
-        for one in done:
+        for one in (summary, *told):
             if isinstance(one, BaseException):
                 raise one
