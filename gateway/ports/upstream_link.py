@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from random import uniform
+from ssl import SSLError
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -159,6 +160,9 @@ class UpstreamLink:
         try:
             client = self._client = self._make_client()
             await in_thread(partial(client.connect, *place_of(url), KEEPALIVE))
+        except SSLError as error:
+            hint = "correct [upstream] ca, certificate and key, or the broker's own"
+            raise _EndedError(f"no TLS with {url} ({error}): {hint}", answered=True) from None
         except (OSError, ValueError) as error:
             raise _EndedError(f"no broker answers at {url} ({error})") from None
         client.loop_start()

@@ -54,6 +54,13 @@ def stain(conn: sqlite3.Connection, days: Iterable[int]) -> None:
     )
 
 
+def cover(conn: sqlite3.Connection, days: Iterable[int]) -> None:
+    """Days of which nothing is known are to be told: they may have passed while nobody copied."""
+    conn.executemany(
+        "INSERT OR IGNORE INTO proofs VALUES (?, 1, NULL, 0, ?)", [(day, _EMPTY) for day in days]
+    )
+
+
 def days(conn: sqlite3.Connection) -> dict[int, int]:
     """Day → how often its rows changed since it was told, the oldest first."""
     return dict(conn.execute("SELECT day, stale FROM proofs ORDER BY day"))

@@ -46,7 +46,8 @@ class Copying:
 
     async def load(self) -> None:
         """Go on where the ledger says."""
-        self._cursor = await self._outbox.load(await self._read(bins.closed_until))
+        span = await self._read(lambda conn: (bins.closed_until(conn), bins.oldest_day(conn)))
+        self._cursor = await self._outbox.load(*span)
 
     async def run(self) -> None:
         """For ever."""

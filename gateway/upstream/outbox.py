@@ -87,11 +87,16 @@ class Outbox:
         passed = int(self._clock.monotonic() - self._loaded_at)
         return min(self._newest, self._passed + passed + AHEAD)
 
-    async def load(self, closed_until: int) -> Cursor | None:
-        """Go on as the ledger says; how far the history was copied. `closed_until` in epoch s."""
+    async def load(self, closed_until: int, oldest_day: int | None) -> Cursor | None:
+        """Go on as the ledger says; how far the history was copied.
+
+        `closed_until` (epoch seconds) and `oldest_day` are the history's.
+        """
         self._newest = self._passed = max(0, closed_until - BIN_SECONDS)
         self._loaded_at = self._clock.monotonic()
-        self.rows, self.oldest, self.noted, cursor = await self._write(_load)
+        first = self.first_day if oldest_day is None else max(oldest_day, self.first_day)
+        work = partial(_load, range(first, self.last_day + 1))
+        self.rows, self.oldest, self.noted, cursor = await self._write(work)
         return cursor
 
     async def put(self, rows: Sequence[Row], to: Cursor) -> None:
@@ -136,8 +141,13 @@ class Outbox:
             self.noted[name] = self.noted.get(name, 0) + count
 
 
-def _load(conn: sqlite3.Connection) -> tuple[int, int | None, dict[str, int], Cursor | None]:
-    return outbox.size(conn), outbox.oldest(conn), outbox.noted(conn), outbox.cursor(conn)
+def _load(
+    days: Iterable[int], conn: sqlite3.Connection
+) -> tuple[int, int | None, dict[str, int], Cursor | None]:
+    cursor = outbox.cursor(conn)
+    if cursor is not None:  # else these days are yet to be copied
+        proofs.cover(conn, days)
+    return outbox.size(conn), outbox.oldest(conn), outbox.noted(conn), cursor
 
 
 def _settle(sent: Iterable[Waiting], conn: sqlite3.Connection) -> tuple[int, int | None]:

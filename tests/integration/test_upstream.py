@@ -203,6 +203,14 @@ async def test_a_number_that_went_back_is_a_restore(branch: Branch) -> None:
     assert branch.waiting() == hour()
 
 
+async def test_days_that_nobody_copied_are_proven_too(branch: Branch) -> None:
+    branch.store.store([*hour(), *hour(START + 2 * DAY), *hour(START + 4 * DAY)])
+    branch.store.do(lambda conn: bins.pack(conn, START + 5 * DAY))
+    await branch.write(lambda conn: outbox.advance(conn, Cursor("e", 24)))
+    await branch.copying.load()
+    assert await branch.write(proofs.days) == {DAY_0 + n: 1 for n in range(5)}
+
+
 async def test_rows_and_place_are_one_transaction(branch: Branch) -> None:
     branch.store.store(hour())
     branch.ledger.execute(

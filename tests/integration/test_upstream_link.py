@@ -1,6 +1,7 @@
 """The line to the chain's broker: comes back, says why not, and promises nothing it has not."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -139,6 +140,43 @@ async def test_a_missing_certificate_is_named(until: Until) -> None:
     served = Served("", login=login)
     await until(lambda: "No such file" in served.link.state().problem)
     await served.end()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Signed by itself: its own authority; its key beside it."""
+    made = tmp_path / "chain.crt"
+    subject = ("-subj", "/CN=g", "-addext", "subjectAltName=DNS:localhost")
+    files = ("-keyout", str(tmp_path / "chain.key"), "-out", str(made))
+    command = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+    subprocess.run([*command, *files, *subject], check=True, capture_output=True)
+    return made
+
+
+def over_tls(certificate: Path) -> str:
+    key = certificate.with_suffix(".key")
+    files = f"cafile {certificate}\ncertfile {certificate}\nkeyfile {key}\n"
+    return f"allow_anonymous true\n{files}require_certificate true"
+
+
+async def test_a_broker_may_ask_for_a_certificate_of_ours(
+    tmp_path: Path, certificate: Path, until: Until
+) -> None:
+    tls = TlsFiles(str(certificate), str(certificate), str(certificate.with_suffix(".key")))
+    with chain_broker(tmp_path, over_tls(certificate)) as strict:
+        served = Served("", login=Login(f"mqtts://localhost:{strict.port}", tls=tls))
+        await until(served.up.is_set)
+        await served.link.send("gyms/g/summary", b"{}")
+        await served.end()
+
+
+async def test_an_authority_that_we_do_not_know_is_named(
+    tmp_path: Path, certificate: Path, until: Until
+) -> None:
+    with chain_broker(tmp_path, over_tls(certificate)) as strict:
+        served = Served(f"mqtts://localhost:{strict.port}")
+        await until(lambda: "correct [upstream] ca" in served.link.state().problem)
+        await served.end()
 
 
 async def test_an_acl_that_forbids_a_topic_is_named_and_loses_nothing(
