@@ -31,9 +31,9 @@ LOOK_EVERY = 1.0  # seconds between two looks at what is owed
 DEAD_FIRST, DEAD_LONGEST = 0.2, 1.5  # seconds: knocking at a dead line costs the centre nothing,
 # and what returns must be used within two seconds
 REFUSED_FIRST, REFUSED_LONGEST = 1.0, 30.0  # seconds: a refusal costs the centre a handshake
-OPENS_AFTER, RESTS = 5, (60.0, 120.0)  # refusals in a row; then seconds until one attempt decides
+OPENS_AFTER, RESTS = 5, (30.0, 60.0)  # refusals in a row; then seconds until one attempt decides
 STEADY = 10.0  # seconds up that count as success: two boxes of one name evict each other faster
-MOST_BRIEF = 5  # connections in a row that were not steady; then it is not the line's fault alone
+MOST_BRIEF, BRIEF_PAUSE = 5, 5.0  # so many in a row that were not steady: then up to 5 s between
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +198,7 @@ class UpstreamLink:
             return self._dead.next()
         if not ended.answered:
             self._note("down", f"{ended}, and so did {self._brief} before it; {TAKEN}")
-            return self._refused.next()
+            return uniform(0, BRIEF_PAUSE)  # noqa: S311  it keeps no secret
         self._refusals += 1
         if ended.code == WRONG_VERSION and self._refusals == 1:
             return 0.0  # the other version is tried at once

@@ -1,112 +1,21 @@
 """The branch's lanes, on real files, a real broker, and a line that is cut."""
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from gateway.chain import Digest, Request, decode, encode
-from gateway.core.bins import Bin
 from gateway.core.digests import DAY, hour_digest, row_of
-from gateway.core.events import Cursor
-from gateway.ports.upstream_link import Login, UpstreamLink
-from gateway.store import bins, outbox, proofs, schema
+from gateway.store import bins, proofs
 from gateway.upstream import draining, proving
-from gateway.upstream.copying import Copying
-from gateway.upstream.draining import Draining
-from gateway.upstream.outbox import Outbox
-from gateway.upstream.proving import Proving, date_of
+from gateway.upstream.proving import date_of
 from tests.chained import Broker, Listener, Relay, chain_broker, listening, relay_to
 from tests.integration.conftest import Until
 from tests.stored import Written, opened
-
-T = TypeVar("T")
-DAY_0 = 20_400  # 2025-11-08
-START = DAY_0 * DAY
-MANY = 4_000_000  # bytes
-
-
-class Clock:
-    offset = 0.0
-    synchronised = True
-    assumed = False
-    now = float(START + 2 * DAY)
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now
-
-
-def hour(start: int = START, machines: int = 3, occupied: float = 300.0) -> list[Bin]:
-    starts = range(start, start + 3600, 900)
-    return [Bin(f"m{m}", at, occupied + m, 900.0, 1) for at in starts for m in range(machines)]
-
-
-class Branch:
-    """History, ledger and all that stands between them and the broker's url."""
-
-    def __init__(self, folder: Path, store: Written, *, max_bytes: int = MANY) -> None:
-        self.store, self.clock = store, Clock()
-        self.ledger = schema.open_to_write(folder / "ledger.db", schema.ledger)
-        self.outbox = Outbox(self.write, self.clock, max_bytes, 90)
-        self.copying = Copying(self.read, self.outbox)
-        self.current = asyncio.Event()
-        self.current.set()
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return work(self.store.conn)
-
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        self.ledger.execute("BEGIN IMMEDIATE")
-        result = work(self.ledger)
-        self.ledger.execute("COMMIT")
-        return result
-
-    async def copy(self) -> None:
-        """Whatever the history has that was not copied."""
-        await self.copying.load()
-        while await self.copying._copy():
-            pass
-
-    def waiting(self) -> list[Bin]:
-        found = outbox.take(self.ledger, None, 100_000)
-        return [
-            Bin(r.machine, r.start, r.occupied / 10, r.observed / 10, r.sessions, r.revision)
-            for _, r in found
-        ]
-
-    def connect(self, url: str) -> None:
-        """Drain and prove as long as there is a line."""
-        self.link = UpstreamLink("gym-g", Login(url), ("gyms/g/gateway", b"offline"), self._hear)
-        self.draining = Draining("g", self.link, self.outbox, 1000.0)
-        self.proving = Proving("g", self.read, self.write, self.link, self.outbox, self.clock)
-        self.outbox.settled = self.proving.ring
-        self._tasks.append(asyncio.create_task(self.link.run(self._serve)))
-
-    async def _serve(self) -> None:
-        self.link.subscribe([("gyms/g/request", 1)])
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.draining.run(self.current))
-                tasks.create_task(self.proving.run())
-        except* ConnectionError:
-            pass
-
-    def _hear(self, _topic: str, payload: bytes) -> None:
-        self._tasks.append(asyncio.create_task(self.proving.hear(payload)))
-
-    async def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.ledger.close()
+from tests.upstream_branch import DAY_0, START, Branch, hour
 
 
 @pytest.fixture
@@ -138,121 +47,6 @@ def hub(broker: Broker) -> Iterator[Listener]:
 async def relay(broker: Broker) -> AsyncIterator[Relay]:
     async with relay_to(broker.port) as relay:
         yield relay
-
-
-# --- from the history into the outbox ---------------------------------------------------------
-
-
-async def test_what_is_closed_is_copied_and_nothing_twice(branch: Branch) -> None:
-    branch.store.store(hour())
-    await branch.copy()
-    assert branch.waiting() == hour()
-    branch.ledger.execute("DELETE FROM outbox")
-    branch.store.store(hour(START + 3600))
-    await branch.copy()
-    assert branch.waiting() == hour(START + 3600)
-
-
-async def test_a_correction_is_copied_with_its_revision(branch: Branch) -> None:
-    branch.store.store(hour(machines=1))
-    await branch.copy()
-    branch.store.store([Bin("m0", START, 1.0, 900.0, 1)])
-    await branch.copy()
-    assert branch.waiting()[0] == Bin("m0", START, 1.0, 900.0, 1, revision=1)
-    assert len(branch.waiting()) == 4
-
-
-async def test_a_first_copy_takes_packed_days_too(branch: Branch) -> None:
-    branch.store.store([*hour(), *hour(START + 4 * DAY)])
-    assert branch.store.do(lambda conn: bins.pack(conn, START + 4 * DAY))
-    await branch.copy()
-    assert branch.waiting() == [*hour(), *hour(START + 4 * DAY)]
-
-
-async def test_a_first_copy_begins_where_the_outbox_does(branch: Branch) -> None:
-    branch.store.store([*hour(), *hour(START + 91 * DAY)])
-    assert branch.store.do(lambda conn: bins.pack(conn, START + 91 * DAY))
-    await branch.copy()
-    assert branch.waiting() == hour(START + 91 * DAY)
-
-
-async def test_more_than_a_transactions_worth_is_copied_in_pieces(branch: Branch) -> None:
-    branch.store.store([b for h in range(24) for b in hour(START + h * 3600, machines=30)])
-    await branch.copy()
-    assert branch.outbox.rows == len(branch.waiting()) == 2880
-
-
-@pytest.mark.parametrize("cursor", [Cursor("another", 3), Cursor("", 99_999_999)])
-async def test_after_a_restore_all_that_is_loose_is_copied_again(
-    branch: Branch, cursor: Cursor
-) -> None:
-    branch.store.store(hour())
-    await branch.copy()
-    branch.ledger.execute("DELETE FROM outbox")
-    await branch.write(lambda conn: outbox.advance(conn, cursor))
-    await branch.copy()
-    assert branch.waiting() == hour()
-
-
-async def test_a_number_that_went_back_is_a_restore(branch: Branch) -> None:
-    branch.store.store(hour())
-    await branch.copy()
-    branch.ledger.execute("DELETE FROM outbox")
-    branch.ledger.execute("UPDATE cursors SET seq = 1000")
-    await branch.copy()
-    assert branch.waiting() == hour()
-
-
-async def test_days_that_nobody_copied_are_proven_too(branch: Branch) -> None:
-    branch.store.store([*hour(), *hour(START + 2 * DAY), *hour(START + 4 * DAY)])
-    branch.store.do(lambda conn: bins.pack(conn, START + 5 * DAY))
-    await branch.write(lambda conn: outbox.advance(conn, Cursor("e", 24)))
-    await branch.copying.load()
-    assert await branch.write(proofs.days) == {DAY_0 + n: 1 for n in range(5)}
-
-
-async def test_rows_and_place_are_one_transaction(branch: Branch) -> None:
-    branch.store.store(hour())
-    branch.ledger.execute(
-        "CREATE TRIGGER no BEFORE INSERT ON cursors BEGIN SELECT raise(FAIL, 'full'); END"
-    )
-    with pytest.raises(sqlite3.Error):
-        await branch.copy()
-    branch.ledger.execute("ROLLBACK")
-    assert branch.waiting() == []
-
-
-async def test_what_is_full_is_merged_and_counted(tmp_path: Path, store: Written) -> None:
-    branch = Branch(tmp_path, store, max_bytes=400 * outbox.ROW_BYTES)
-    for day in range(6):
-        store.store([b for h in range(24) for b in hour(START + day * DAY + h * 3600, machines=1)])
-    await branch.copy()
-    assert branch.outbox.rows == len(outbox.take(branch.ledger, None, 1000)) <= 400
-    seconds = [one.row.seconds for one in outbox.take(branch.ledger, None, 1000)]
-    assert set(seconds) == {3600, 900}
-    assert sum(seconds) == 6 * DAY
-    assert branch.outbox.noted == {"merged": seconds.count(3600) * 4, "dropped": 0, "declared": 0}
-    await branch.end()
-
-
-async def test_what_is_too_old_goes_and_is_declared(branch: Branch) -> None:
-    branch.store.store(hour())
-    await branch.copy()
-    branch.clock.now += 91 * DAY
-    branch.store.store(hour(START + 91 * DAY))
-    while await branch.copying._copy():
-        pass
-    assert branch.waiting() == hour(START + 91 * DAY)
-    assert branch.outbox.noted == {"merged": 0, "dropped": 12, "declared": 12}
-
-
-async def test_a_clock_that_jumps_makes_nothing_too_old(branch: Branch) -> None:
-    branch.store.store(hour())
-    await branch.copy()
-    branch.store.store(hour(START + 91 * DAY))
-    while await branch.copying._copy():
-        pass
-    assert branch.waiting() == [*hour(), *hour(START + 91 * DAY)]
 
 
 # --- over the line ------------------------------------------------------------------------------
