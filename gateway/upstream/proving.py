@@ -202,11 +202,13 @@ def hours_of(conn: sqlite3.Connection, day: int) -> Hours:
     by_hour = _by_hour(bins.day_of_all(conn, day))
     closed = bins.closed_until(conn)
     return tuple(
-        hour_digest(by_hour[hour])
-        if by_hour[hour] and day * DAY + (hour + 1) * HOUR <= closed
-        else None
+        hour_digest(by_hour[hour]) if by_hour[hour] and _is_over(day, hour, closed) else None
         for hour in HOURS
     )
+
+
+def _is_over(day: int, hour: int, closed_until: int) -> bool:
+    return day * DAY + (hour + 1) * HOUR <= closed_until
 
 
 def _by_hour(found: Iterable[Bin]) -> list[list[Row]]:
@@ -222,8 +224,9 @@ def _answer(gym: str, proof: Proof, conn: sqlite3.Connection) -> Answer:
     before = _told_hours(gym, proof)
     notes, asked = proof.notes, set(proof.notes.asked)
     tries = {hour: _tries(notes, hour, before[hour], by_hour[hour]) for hour in sorted(asked)}
-    found = {hour: _lost(hour, by_hour[hour], before[hour], tries[hour]) for hour in asked}
-    new = [one for one in found.values() if one is not None]
+    over = [hour for hour in asked if _is_over(proof.day, hour, bins.closed_until(conn))]
+    found = (_lost(hour, by_hour[hour], before[hour], tries[hour]) for hour in over)
+    new = [one for one in found if one is not None]
     kept = [one for one in notes.lost if one.hour not in asked]
     lost = tuple(sorted([*kept, *new], key=lambda one: one.hour))
     rows = [row for hour in sorted(asked) for row in by_hour[hour]]

@@ -231,6 +231,16 @@ async def test_what_is_purged_is_declared_lost(
     assert branch.outbox.noted["declared"] == 6
 
 
+async def test_hours_that_are_not_over_are_not_lost(branch: Branch) -> None:
+    branch.store.store([*hour(), *hour(START + 3600)[:3]])
+    await branch.copying.load()
+    await branch.copy()
+    branch.connect("mqtt://127.0.0.1:9")
+    await branch.proving.ask(DAY_0, range(24), at_once=True)
+    assert (await branch.write(lambda conn: proofs.read(conn, DAY_0))).notes.lost == ()
+    assert branch.outbox.noted["declared"] == 0
+
+
 async def test_what_cannot_be_mended_is_settled_after_a_few_tries(branch: Branch) -> None:
     branch.store.store(hour())
     await branch.copy()
