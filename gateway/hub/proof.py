@@ -13,6 +13,7 @@ from config.hub import Proof
 from gateway.chain import Digest, Request, encode
 from gateway.core.digests import DAY, HOUR, hour_digest
 from gateway.hub.schema import Connection
+from gateway.hub.sorting import DIGESTS_KEPT
 
 Wall = Callable[[], float]
 Hours = Mapping[int, tuple[int, str]]
@@ -22,7 +23,6 @@ Publish = Callable[[str, bytes], bool]
 RETRY = 1.0  # seconds until a question that could not be sent is tried again
 AT_ONCE = 20  # digests looked at in one go: 0.2 s at 60 machines; then bins have their turn
 NOTHING = hour_digest(())
-KEPT = 100 * DAY  # seconds: branches clear theirs after 90 days
 NEVER = float("inf")
 LONGEST_PAUSE = 86_400.0  # seconds between two questions for one day, doubling up to there
 DAYS_ASKED = 4  # of one branch in one round: each answer is up to 13 messages at 60 machines
@@ -110,7 +110,7 @@ async def take(
 
 async def forget(conn: Connection, now: float) -> None:
     """Digests that their branches have cleared."""
-    oldest = datetime.fromtimestamp(now - KEPT, UTC).date()
+    oldest = datetime.fromtimestamp(now - DIGESTS_KEPT, UTC).date()
     await conn.execute("DELETE FROM digests WHERE day < %s", [oldest])
     await conn.execute("DELETE FROM lost WHERE day < %s - 1000", [oldest])
 

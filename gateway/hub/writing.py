@@ -32,7 +32,14 @@ PURGE: LiteralString = """
 DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT %s)
     AND timestamp < %s AND seq < (SELECT seq FROM numbering)  -- the newest one names the log
 """
-UNUSABLE = (psycopg.DataError, psycopg.IntegrityError)  # the message's fault, not the database's
+UNUSABLE = (  # the message's fault or ours, not the database's: what comes behind it goes on
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +84,7 @@ class Writing:
             if len(batch) == 1:
                 await self._bury(conn, batch[0], error)
                 return
-            log.warning("a batch cannot be stored (%s); its messages are stored singly", error)
+            log.warning("a batch cannot be stored; its messages are stored singly", exc_info=True)
             for message in batch:
                 await self.store(conn, [message])
 
@@ -187,10 +194,10 @@ class Writing:
             for gym, machine in gyms.items()
         ]
 
-    async def _bury(self, conn: Connection, message: Message, error: psycopg.Error) -> None:
+    async def _bury(self, conn: Connection, message: Message, error: Exception) -> None:
         gym = message.topic.split("/")[1][:64] if "/" in message.topic else ""
         async with conn.transaction():
-            reason = f"PostgreSQL does not take it: {error}"
+            reason = f"cannot be stored: {type(error).__name__}: {error}"
             await letters.put(conn, [Letter(gym, *message[:2], reason)], self._wall())
             await count(conn, {"messages": 1, "deadLetters": 1})
 
