@@ -165,8 +165,9 @@ class ChainPort:
         client.on_subscribe = on_subscribe
         client.on_message = lambda _client, _data, message: self._take(connection, message)
         client.on_disconnect = on_disconnect
+        hint = ", or [broker] ca does not vouch for it" if url.startswith("mqtts:") else ""
         client.on_connect_fail = lambda _client, _data: self._hand(
-            partial(fail, f"no broker answers at {url}")
+            partial(fail, f"no broker answers at {url}{hint}")
         )
 
     def _take(self, connection: int, message: MQTTMessage) -> None:
