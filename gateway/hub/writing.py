@@ -13,11 +13,10 @@ from gateway.core.digests import DAY
 from gateway.hub import bins, branches, letters, proof
 from gateway.hub.live import Change, Standing, changes, hear, hush, tell
 from gateway.hub.numbers import Numbers
-from gateway.hub.partitions import Months
+from gateway.hub.partitions import Months, ahead
 from gateway.hub.schema import Connection
 from gateway.hub.sorting import Letter, Message, Sorted, Sorter, Told
 
-AHEAD = 40 * DAY  # seconds: the next month is there before its first bin
 NOTED = 60.0  # seconds: a branch's last word is noted once a minute, not with each
 TWO_BOXES = (
     "bins of a revision that is known, with other values: two boxes run as this branch, or its"
@@ -105,7 +104,7 @@ class Writing:
     async def keep_house(self, conn: Connection) -> bool:
         """Months ahead are made, what is too old goes; False: there is more of it."""
         now, keep = self._wall(), self._config.keep
-        await self._months.see_to(conn, (int(now), int(now) + AHEAD))
+        await self._months.see_to(conn, ahead(now))
         await self._months.drop_before(conn, now - keep.bins_days * DAY)
         await proof.forget(conn, now)
         done = await conn.execute(PURGE, [PURGED_AT_ONCE, now - keep.events_days * DAY])
