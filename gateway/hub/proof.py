@@ -11,7 +11,7 @@ import msgspec
 
 from config.hub import Proof
 from gateway.chain import Digest, Request, encode
-from gateway.core.digests import DAY, HOUR, hour_digest
+from gateway.core.digests import HOUR, hour_digest
 from gateway.hub.schema import Connection
 from gateway.hub.sorting import DIGESTS_KEPT
 
@@ -96,13 +96,12 @@ async def take(
     touched: Iterable[tuple[str, int]],
     now: float,
 ) -> None:
-    """Keep what branches say of their days; `touched`: (gymId, start) of bins that came."""
+    """Keep what branches say of their days; `touched`: (gymId, its begin) of which bins came."""
     async with conn.cursor() as cursor:
         rows = [(told.gym_id, told.day, payload, told.as_of, now) for told, payload in digests]
         if rows:
             await cursor.executemany(TAKE, sorted(rows))
-        days = sorted({(gym, start // DAY * DAY) for gym, start in touched})
-        if days:
+        if days := sorted(touched):
             named = [datetime.fromtimestamp(start, UTC).date() for _, start in days]
             asked = {"now": now, "gyms": [gym for gym, _ in days], "days": named}
             await cursor.execute(TOUCH, asked)

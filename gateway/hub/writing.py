@@ -135,7 +135,7 @@ class Writing:
             stored = await bins.store(conn, self._numbered(found))
             if noted or happened:
                 await branches.put(conn, noted, payloads, happened, self._numbers)
-            touched = {(gym, row.start) for gym, row in found.rows}
+            touched = {(gym, row.start // DAY * DAY) for gym, row in found.rows}
             await proof.take(conn, found.digests, touched, now)
             told = [*found.letters, *self._contradictions(found, stored)]
             await letters.put(conn, told, now)
@@ -182,6 +182,8 @@ class Writing:
         return ((self._numbers[gym, row.machine], row) for gym, row in found.rows)
 
     def _contradictions(self, found: Sorted, stored: bins.Stored) -> list[Letter]:
+        if not stored.contradicted:
+            return []
         names = {
             (gym, row.machine)
             for gym, row in found.rows
