@@ -175,7 +175,7 @@ def decode(kind: type[_P], payload: bytes, gym: str, most: int = LARGEST_TOLD) -
         raise ChainError(f"{len(payload)} bytes; at most {most}")
     try:
         told = msgspec.json.decode(payload, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ChainError(str(error)) from None
     if told.gym_id != gym:
         raise ChainError(f"says it is of {told.gym_id!r}, under the topic of {gym!r}")

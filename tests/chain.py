@@ -245,11 +245,18 @@ class HubProcess:
         found: dict[str, int] = self.get("/admin/hub")["counts"]
         return found
 
+    def report(self) -> str:
+        """What `doctor` tells a person."""
+        return self._said("hub", "doctor")
+
     def doctor(self) -> Any:
         return self.command("hub", "doctor", "--json")
 
     def command(self, *words: str) -> Any:
         """What it prints, as JSON."""
+        return json.loads(self._said(*words))
+
+    def _said(self, *words: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "gateway", *words, "--config", "hub.toml"],
             cwd=self.folder,
@@ -257,7 +264,7 @@ class HubProcess:
             capture_output=True,
             check=False,
         )
-        return json.loads(done.stdout)
+        return done.stdout.decode()
 
 
 def day_of(begin: int) -> str:

@@ -127,7 +127,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"consumed by {consumer}",
         f"branches: {found['branches']}; silent: {', '.join(found['silent']) or 'none'}",
         f"counts: {counts or 'nothing yet'}",
-        *(f"bins: {month['name']} {month['rows']} rows" for month in found["months"]),
+        *(f"bins: {month['name']}, {_about(month['rows'])}" for month in found["months"]),
         *(f"hole: {one['gymId']} {one['day']} hours {one['hours']}" for one in found["holes"]),
         *(
             f"lost: {one['gymId']} {one['day']} {one['bins']} bins, {one['reason']}"
@@ -139,3 +139,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         ),
         *(f"problem: {problem}" for problem in found["problems"]),
     ]
+
+
+def _about(rows: int | None) -> str:
+    """PostgreSQL's own estimate: counting years of bins takes minutes."""
+    return "not counted yet" if rows is None else f"about {rows} rows"

@@ -94,6 +94,7 @@ class Consumer:
             await asyncio.sleep(PAUSE)
 
     async def _wait_for_the_lock(self, conn: Connection) -> None:
+        await conn.execute("SET synchronous_commit = on")  # acknowledged is on the disk
         await conn.execute(f"SET idle_session_timeout = {IDLE}")
         await conn.execute(f"SET idle_in_transaction_session_timeout = {IDLE}")
         while True:

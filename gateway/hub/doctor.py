@@ -21,7 +21,7 @@ WHERE locktype = 'advisory' AND classid = 0 AND objid = %s AND granted
 SILENT: LiteralString = "SELECT gym FROM branches WHERE hushed IS NOT NULL ORDER BY gym LIMIT %s"
 COUNTS: LiteralString = "SELECT name, count FROM counts"
 MONTHS: LiteralString = """
-SELECT relid::regclass::text, greatest(0, reltuples)::bigint
+SELECT relid::regclass::text, nullif(reltuples, -1)::bigint
 FROM pg_partition_tree('bins') JOIN pg_class ON pg_class.oid = relid WHERE isleaf ORDER BY 1
 """
 HOLES: LiteralString = """

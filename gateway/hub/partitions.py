@@ -40,6 +40,11 @@ def bounds(month: Month) -> tuple[int, int]:
     return int(first.timestamp()), int(last.timestamp())
 
 
+def ahead(now: float) -> tuple[int, int]:
+    """Moments of the months that must be there: this one, and the next before its first bin."""
+    return int(now), bounds(month_of(int(now)))[1]
+
+
 def name_of(month: Month) -> str:
     """`bins_2026_11`."""
     return f"bins_{month[0]:04d}_{month[1]:02d}"

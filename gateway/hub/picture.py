@@ -9,8 +9,6 @@ from gateway.hub.live import Standing
 from gateway.hub.sorting import opening_of
 from gateway.readmodel import BranchView, CategoryView, MachineView, Snapshot
 
-MOST_BRANCHES = 5000  # shown; a chain of a thousand is large
-
 
 class Shown:
     """One branch: what its views are made of, and the views."""
@@ -32,7 +30,7 @@ class Shown:
 
 
 class Picture:
-    """What is shown. `cursor`: the newest event that it knows."""
+    """What is shown: as many branches as may describe themselves. `cursor`: its newest event."""
 
     def __init__(self) -> None:
         self.cursor = Cursor("", 0)
@@ -50,8 +48,6 @@ class Picture:
             if (described := standing.described) is None:
                 continue
             was = self._shown.get(gym)
-            if was is None and len(self._shown) >= MOST_BRANCHES:
-                continue
             try:
                 self._shown[gym] = Shown(standing, described, opening_of(described), was)
             except ChainError:  # this hub does not know its time zone

@@ -11,8 +11,9 @@ import msgspec
 
 from config.hub import Proof
 from gateway.chain import Digest, Request, encode
-from gateway.core.digests import DAY, HOUR, hour_digest
+from gateway.core.digests import HOUR, hour_digest
 from gateway.hub.schema import Connection
+from gateway.hub.sorting import DIGESTS_KEPT
 
 Wall = Callable[[], float]
 Hours = Mapping[int, tuple[int, str]]
@@ -22,7 +23,6 @@ Publish = Callable[[str, bytes], bool]
 RETRY = 1.0  # seconds until a question that could not be sent is tried again
 AT_ONCE = 20  # digests looked at in one go: 0.2 s at 60 machines; then bins have their turn
 NOTHING = hour_digest(())
-KEPT = 100 * DAY  # seconds: branches clear theirs after 90 days
 NEVER = float("inf")
 LONGEST_PAUSE = 86_400.0  # seconds between two questions for one day, doubling up to there
 DAYS_ASKED = 4  # of one branch in one round: each answer is up to 13 messages at 60 machines
@@ -96,13 +96,12 @@ async def take(
     touched: Iterable[tuple[str, int]],
     now: float,
 ) -> None:
-    """Keep what branches say of their days; `touched`: (gymId, start) of bins that came."""
+    """Keep what branches say of their days; `touched`: (gymId, its begin) of which bins came."""
     async with conn.cursor() as cursor:
         rows = [(told.gym_id, told.day, payload, told.as_of, now) for told, payload in digests]
         if rows:
             await cursor.executemany(TAKE, sorted(rows))
-        days = sorted({(gym, start // DAY * DAY) for gym, start in touched})
-        if days:
+        if days := sorted(touched):
             named = [datetime.fromtimestamp(start, UTC).date() for _, start in days]
             asked = {"now": now, "gyms": [gym for gym, _ in days], "days": named}
             await cursor.execute(TOUCH, asked)
@@ -110,7 +109,7 @@ async def take(
 
 async def forget(conn: Connection, now: float) -> None:
     """Digests that their branches have cleared."""
-    oldest = datetime.fromtimestamp(now - KEPT, UTC).date()
+    oldest = datetime.fromtimestamp(now - DIGESTS_KEPT, UTC).date()
     await conn.execute("DELETE FROM digests WHERE day < %s", [oldest])
     await conn.execute("DELETE FROM lost WHERE day < %s - 1000", [oldest])
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ from gateway.core.events import Status
 from gateway.core.opening import Opening
 
 FUTURE = 3600.0  # seconds a branch's clock may be ahead of ours
+DIGESTS_KEPT = 100 * 86_400.0  # seconds: branches clear theirs after 90 days
+MOST_BRANCHES = 5000  # a chain of a thousand is large
 MOST_MACHINES = 5000  # of one branch, those of its past included: no gym has a tenth of them
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 STATUSES = frozenset(status.value for status in Status)
@@ -128,6 +130,8 @@ class Sorter:
         if self._allowed and gym not in self._allowed:
             raise ChainError(f"{gym!r} is not one of [hub] branches")
         opening_of(told)
+        if gym not in self._described and len(self._described) >= MOST_BRANCHES:
+            raise ChainError(f"more than {MOST_BRANCHES} branches")
         if not (-90 <= (told.latitude or 0) <= 90 and -180 <= (told.longitude or 0) <= 180):  # noqa: PLR2004  degrees
             raise ChainError("its place is not on Earth")
         self._described.add(gym)
@@ -175,10 +179,11 @@ class Sorter:
         told = decode(Digest, payload, gym)
         if told.day != day:
             raise ChainError(f"says it is of {told.day}, under the topic of {day[:10]!r}")
-        day_of(day)
-        if told.as_of > self._wall() + FUTURE:
-            raise ChainError(f"asOf: {told.as_of:.0f} lies in the future")
-        found.digests.append((told, payload))
+        now, begin = self._wall(), begin_of(day)
+        if max(told.as_of, begin) > now + FUTURE:
+            raise ChainError("asOf or day lies in the future")
+        if begin > now - DIGESTS_KEPT:
+            found.digests.append((told, payload))
 
 
 def _is_online(payload: bytes) -> bool:
@@ -207,9 +212,9 @@ def _opening(
     return opening
 
 
-def day_of(text: str) -> date:
-    """A UTC day. ChainError: there is no such day."""
+def begin_of(day: str) -> float:
+    """Of a UTC day, epoch seconds. ChainError: there is no such day."""
     try:
-        return date.fromisoformat(text)
+        return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise ChainError(f"{text[:10]!r} is no day") from None
+        raise ChainError(f"{day[:10]!r} is no day") from None

@@ -13,11 +13,10 @@ from gateway.core.digests import DAY
 from gateway.hub import bins, branches, letters, proof
 from gateway.hub.live import Change, Standing, changes, hear, hush, tell
 from gateway.hub.numbers import Numbers
-from gateway.hub.partitions import Months
+from gateway.hub.partitions import Months, ahead
 from gateway.hub.schema import Connection
 from gateway.hub.sorting import Letter, Message, Sorted, Sorter, Told
 
-AHEAD = 40 * DAY  # seconds: the next month is there before its first bin
 NOTED = 60.0  # seconds: a branch's last word is noted once a minute, not with each
 TWO_BOXES = (
     "bins of a revision that is known, with other values: two boxes run as this branch, or its"
@@ -32,7 +31,14 @@ PURGE: LiteralString = """
 DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT %s)
     AND timestamp < %s AND seq < (SELECT seq FROM numbering)  -- the newest one names the log
 """
-UNUSABLE = (psycopg.DataError, psycopg.IntegrityError)  # the message's fault, not the database's
+UNUSABLE = (  # the message's fault or ours, not the database's: what comes behind it goes on
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +83,7 @@ class Writing:
             if len(batch) == 1:
                 await self._bury(conn, batch[0], error)
                 return
-            log.warning("a batch cannot be stored (%s); its messages are stored singly", error)
+            log.warning("a batch cannot be stored; its messages are stored singly", exc_info=True)
             for message in batch:
                 await self.store(conn, [message])
 
@@ -98,7 +104,7 @@ class Writing:
     async def keep_house(self, conn: Connection) -> bool:
         """Months ahead are made, what is too old goes; False: there is more of it."""
         now, keep = self._wall(), self._config.keep
-        await self._months.see_to(conn, (int(now), int(now) + AHEAD))
+        await self._months.see_to(conn, ahead(now))
         await self._months.drop_before(conn, now - keep.bins_days * DAY)
         await proof.forget(conn, now)
         done = await conn.execute(PURGE, [PURGED_AT_ONCE, now - keep.events_days * DAY])
@@ -129,7 +135,7 @@ class Writing:
             stored = await bins.store(conn, self._numbered(found))
             if noted or happened:
                 await branches.put(conn, noted, payloads, happened, self._numbers)
-            touched = {(gym, row.start) for gym, row in found.rows}
+            touched = {(gym, row.start // DAY * DAY) for gym, row in found.rows}
             await proof.take(conn, found.digests, touched, now)
             told = [*found.letters, *self._contradictions(found, stored)]
             await letters.put(conn, told, now)
@@ -176,6 +182,8 @@ class Writing:
         return ((self._numbers[gym, row.machine], row) for gym, row in found.rows)
 
     def _contradictions(self, found: Sorted, stored: bins.Stored) -> list[Letter]:
+        if not stored.contradicted:
+            return []
         names = {
             (gym, row.machine)
             for gym, row in found.rows
@@ -187,10 +195,10 @@ class Writing:
             for gym, machine in gyms.items()
         ]
 
-    async def _bury(self, conn: Connection, message: Message, error: psycopg.Error) -> None:
+    async def _bury(self, conn: Connection, message: Message, error: Exception) -> None:
         gym = message.topic.split("/")[1][:64] if "/" in message.topic else ""
         async with conn.transaction():
-            reason = f"PostgreSQL does not take it: {error}"
+            reason = f"cannot be stored: {type(error).__name__}: {error}"
             await letters.put(conn, [Letter(gym, *message[:2], reason)], self._wall())
             await count(conn, {"messages": 1, "deadLetters": 1})
 

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import cycle
 from typing import Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -66,8 +65,9 @@ class ChainPort:
 
     def __init__(self, urls: Sequence[str], login: Login, protocol: Protocols = "auto") -> None:
         """`urls`: mqtt://, mqtts:// or unix://, tried in turn."""
-        ways = [(url, version) for url in urls for version in VERSIONS[protocol]]
-        self._ways: Iterator[tuple[str, MQTTProtocolVersion]] = cycle(ways)
+        self._urls = tuple(urls)
+        self._versions = VERSIONS[protocol]
+        self._attempts = self._failures = 0
         self._login = login
         self._hear: Hear = lambda _topic, _payload, _receipt: None
         self._over: HandOver[Callable[[], object]] | None = None
@@ -83,13 +83,24 @@ class ChainPort:
         """Stay connected until cancelled; then leave in good order, the session stays."""
         self._hear, loop = hear, asyncio.get_running_loop()
         self._over = HandOver(loop, _call)
-        backoff, way = Backoff(), next(self._ways)
+        backoff = Backoff()
         while True:
             began = loop.time()
-            connected = await self._stay_connected(*way)
+            connected = await self._stay_connected(*self._way())
             backoff.succeeded(loop.time() - began if connected else 0.0)
-            way = next(self._ways)
             await asyncio.sleep(backoff.next())
+
+    def _way(self) -> tuple[str, MQTTProtocolVersion]:
+        """Every node by the version that worked last, then every node by the other one."""
+        url = self._urls[self._attempts % len(self._urls)]
+        version = self._versions[self._failures // len(self._urls) % len(self._versions)]
+        self._attempts += 1
+        self._failures += 1
+        return url, version
+
+    def _works(self, version: MQTTProtocolVersion) -> None:
+        self._versions = tuple(sorted(self._versions, key=lambda known: known != version))
+        self._failures = 0
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Send it; False (and dropped) while not connected."""
@@ -110,6 +121,8 @@ class ChainPort:
             async with asyncio.timeout(CONNECT_WITHIN):
                 await up.wait()
             connected = not over.is_set()
+            if connected:
+                self._works(version)
             await over.wait()
         except TimeoutError:
             self._note(f"{url} does not answer")
@@ -165,8 +178,9 @@ class ChainPort:
         client.on_subscribe = on_subscribe
         client.on_message = lambda _client, _data, message: self._take(connection, message)
         client.on_disconnect = on_disconnect
+        hint = ", or [broker] ca does not vouch for it" if url.startswith("mqtts:") else ""
         client.on_connect_fail = lambda _client, _data: self._hand(
-            partial(fail, f"no broker answers at {url}")
+            partial(fail, f"no broker answers at {url}{hint}")
         )
 
     def _take(self, connection: int, message: MQTTMessage) -> None:

@@ -72,9 +72,11 @@ def test_what_a_branch_sends_is_served_by_its_full_paths(start: Start, gym: Spea
     past = f"/branches/hk-central/machines/press-01/history?from={YESTERDAY}&to={YESTERDAY + DAY}"
     bins = hub.get(past)["bins"]
     assert (len(bins), bins[0]["occupiedSeconds"]) == (96, 1)
+    assert "hk-central" not in hub.report()
     usual = hub.get("/branches/hk-central/usual")
     assert usual["timezone"] == "Asia/Hong_Kong"
     assert {ratio for day in usual["patterns"]["weekday"] for ratio in day} == {None, 0.001}
+    assert hub.end() == 0
 
 
 def test_bins_that_come_twice_are_stored_once_and_counted(

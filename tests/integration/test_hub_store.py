@@ -9,7 +9,7 @@ import pytest
 
 from gateway.core.digests import Row
 from gateway.hub import bins
-from gateway.hub.partitions import Months
+from gateway.hub.partitions import Month, Months, ahead, month_of
 from gateway.hub.schema import Connection, NewerSchemaError, migrate, number
 
 NOVEMBER, DAY = 1_793_491_200, 86_400  # 2026-11-01
@@ -69,6 +69,18 @@ async def test_a_bin_of_a_month_long_past_makes_its_month(conn: Connection) -> N
     assert [start for start, *_ in await kept(conn)] == [NOVEMBER - 400 * DAY, NOVEMBER + 31 * DAY]
     months = await number(conn, "SELECT count(*) FROM pg_partition_tree('bins') WHERE isleaf")
     assert months == 2
+
+
+@pytest.mark.parametrize(
+    ("days", "months"),
+    [
+        (23, [(2026, 11), (2026, 12)]),
+        (29.9, [(2026, 11), (2026, 12)]),
+        (60, [(2026, 12), (2027, 1)]),
+    ],
+)
+def test_this_month_and_the_next_are_made_ahead(days: float, months: list[Month]) -> None:
+    assert [month_of(at) for at in ahead(NOVEMBER + days * DAY)] == months
 
 
 async def test_what_is_too_old_goes_a_month_at_a_time(conn: Connection) -> None:
