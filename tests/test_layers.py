@@ -33,6 +33,7 @@ ROWS = [
         "gateway.notify",
         "gateway.alerting",
         "gateway.forecasting",
+        "gateway.fleet",
         "gateway.upstream",
         "gateway.hub",
     ),

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import unquote, urlsplit
 
 import click
 import msgspec
 
 from gateway.cli.options import CONFIG
+from gateway.cli.simulate_fleet import Asked, play_fleet
 
 if TYPE_CHECKING:
     from config.sections import Config
@@ -23,35 +24,73 @@ if TYPE_CHECKING:
 ANSWER_WITHIN = 5.0  # seconds for a broker that is there but slow
 
 
-def _checked(_ctx: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
-    if url is not None and urlsplit(url).scheme not in {"mqtt", "mqtts", "unix"}:
+def _checked(
+    _ctx: click.Context, _parameter: click.Parameter, urls: tuple[str, ...]
+) -> tuple[str, ...]:
+    if any(urlsplit(url).scheme not in {"mqtt", "mqtts", "unix"} for url in urls):
         raise click.BadParameter("a broker is mqtt://host:port, mqtts://host:port or unix:///path")
-    return url
+    return urls
 
 
 @click.command()
 @CONFIG
 @click.option(
-    "--broker", metavar="URL", callback=_checked, help="Instead of the configuration's broker."
+    "--broker",
+    "brokers",
+    metavar="URL",
+    multiple=True,
+    callback=_checked,
+    help="Instead of the configuration's broker; for a fleet, each node of a cluster.",
 )
 @click.option("--machines", type=click.IntRange(1, 1000), help="Make up so many instead.")
 @click.option("--seed", type=int, help="The same seed gives the same people.")
 @click.option("--speed", type=click.FloatRange(0.1, 1000), help="How many times faster than real.")
-@click.option("--for", "seconds", type=click.FloatRange(0, min_open=True), help="Seconds to play.")
+@click.option(
+    "--for",
+    "--seconds",
+    "seconds",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds to play.",
+)
 @click.option("--truth", type=click.File("w"), help="Write every move to this file of JSON lines.")
-@click.option("--json", "as_json", is_flag=True, help="Print every move as a JSON line.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print every move, or a fleet's figures, as JSON."
+)
+@click.option(
+    "--branches",
+    type=click.IntRange(1, 10_000),
+    help="Play what so many branches send to their chain instead (docs/simulator.md).",
+)
+@click.option(
+    "--backlog",
+    metavar="DAYS",
+    type=click.FloatRange(0, 90),
+    help="Begin with so many days that the chain has not got. With --branches.",
+)
+@click.option(
+    "--passwords",
+    type=click.File(),
+    help="Lines of gymId:password. With --branches.",
+)
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Who signed the broker's certificate, as PEM. With --branches.",
+)
 def simulate(
     path: Path,
     *,
-    broker: str | None,
+    brokers: tuple[str, ...],
     machines: int | None,
     seed: int | None,
     speed: float | None,
     seconds: float | None,
     truth: TextIO | None,
     as_json: bool,
+    branches: int | None,
+    **of_a_fleet: Any,
 ) -> None:
-    """Play people on machines against a broker until Ctrl-C.
+    """Play people on machines against a broker until Ctrl-C; or the branches of a chain.
 
     Every machine speaks MQTT here. The password of a user in the URL stands there too, or in
     the secret `mqtt-password`.
@@ -61,7 +100,38 @@ def simulate(
       gateway simulate --broker mqtt://localhost:1883
       gateway simulate --machines 10 --speed 20 --for 600 --truth truth.jsonl
       gateway simulate --json | head
+      gateway simulate --branches 500 --machines 60 --speed 4 --broker mqtt://localhost:1883
     """
+    if branches is not None:
+        if truth is not None:
+            raise click.UsageError("--truth is of people; --branches sends numbers only")
+        seed = 1 if seed is None else seed
+        asked = Asked(brokers, branches, machines or 60, seed, speed or 1.0, seconds)
+        play_fleet(asked, as_json=as_json, **of_a_fleet)
+        return
+    _reject(of_a_fleet, brokers)
+    _simulate_people(
+        path, brokers, machines, seed, speed, seconds, _Printer(truth, as_json=as_json)
+    )
+
+
+def _reject(of_a_fleet: dict[str, Any], brokers: tuple[str, ...]) -> None:
+    given = [f"--{name}" for name, value in of_a_fleet.items() if value is not None]
+    if len(brokers) > 1:
+        given.append("more than one --broker")
+    if given:
+        raise click.UsageError(f"{', '.join(given)}: only together with --branches")
+
+
+def _simulate_people(
+    path: Path,
+    brokers: tuple[str, ...],
+    machines: int | None,
+    seed: int | None,
+    speed: float | None,
+    seconds: float | None,
+    printer: "_Printer",
+) -> None:
     from config.load import ConfigError, explain  # noqa: PLC0415  other commands do without it
     from gateway.clock import SystemClock  # noqa: PLC0415
     from gateway.ports.simulated import Simulation  # noqa: PLC0415
@@ -71,13 +141,13 @@ def simulate(
     except ConfigError as error:
         click.echo(explain(error), err=True)
         sys.exit(2)
-    url = broker or _broker_of(config)
+    url = brokers[0] if brokers else _broker_of(config)
     try:
         credentials = _credentials(url, config)
     except OSError as error:  # the text says what to do
         raise click.ClickException(str(error)) from None
     simulation = Simulation(config, url, credentials, SystemClock(trusted=True))
-    simulation.on_moves = _Printer(truth, as_json=as_json)
+    simulation.on_moves = printer
     asyncio.run(_play(simulation, url, seconds))
 
 

@@ -1,0 +1,1 @@
+"""A made-up chain: the upstream traffic of many branches, for load figures."""
