@@ -49,6 +49,7 @@ class Proof(Section, frozen=True):
 
     settle: Span = 3600.0  # hours newer than that may still be on their way
     ask_every: Span = 3600.0  # one branch and day: it answers once an hour
+    again: Span = 86_400.0  # a day that was complete: a database may have been restored since
     calm: Span = 60.0  # a branch that has just sent bins may be about to send what is missing
 
 

@@ -140,7 +140,7 @@ class Prover:
         for due in found:
             told = msgspec.json.decode(due.told, type=Digest)
             verdict = judge(told, due.begin, await hours(conn, due), self._rules.settle, now)
-            wait = self._wait(due, now) if verdict.holes else NEVER
+            wait = self._wait(due, now) if verdict.holes else max(RETRY, self._rules.again)
             if wait <= 0 and asked[due.gym] < DAYS_ASKED and self._ask(due, verdict):
                 asked[due.gym] += 1
                 due = replace(due, asked=due.asked + 1, asked_at=now)  # noqa: PLW2901  as it is now

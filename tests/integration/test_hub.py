@@ -147,6 +147,17 @@ def test_a_hole_is_asked_for_and_mended(start: Start, gym: Speaker) -> None:
     assert len(gym.asked) == 1
 
 
+def test_a_database_that_lost_rows_is_filled_up(start: Start, gym: Speaker, chain: str) -> None:
+    hub = start("[proof]\nsettle = 0\ncalm = 0\nagain = 1\n")
+    rows = a_day(YESTERDAY)
+    gym.send(*rows)
+    gym.prove(day_of(YESTERDAY), YESTERDAY, rows)
+    until(lambda: hub.counts().get("bins") == len(rows))
+    with psycopg.connect(chain) as conn:
+        conn.execute("DELETE FROM bins WHERE start = %s", [YESTERDAY + 3600])
+    assert until(lambda: gym.asked)[0]["hours"] == [1]
+
+
 def test_what_is_declared_lost_is_kept_and_not_asked_for(start: Start, gym: Speaker) -> None:
     hub = start("[proof]\nsettle = 0\ncalm = 0\n")
     rows = a_day(YESTERDAY)

@@ -112,7 +112,7 @@ def hub_process(folder: Path, postgres: str, chain: Chain) -> HubProcess:
     urls = ", ".join(f'"mqtts://hub@localhost:{port}"' for port in chain.ports)
     config = folder / "hub.toml"
     text = config.read_text().replace('urls = [""]', f'urls = [{urls}]\nca = "{chain.authority}"')
-    config.write_text(f"{text}[proof]\nsettle = 0\nask_every = 5\ncalm = 0.5\n")
+    config.write_text(f"{text}[proof]\nsettle = 0\nask_every = 5\nagain = 20\ncalm = 0.5\n")
     _secret(folder / "var/hub/secrets/broker-password", password("hub"))
     return hub
 
