@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.acceptance.pages import axe, endurance, lighthouse, pictures, slow_link
+from tests.acceptance.pages import axe, endurance, images, lighthouse, pictures, slow_link
 from tests.acceptance.pages.branches import crowded, evening, nasty
 from tests.acceptance.pages.visits import served
 
@@ -45,12 +45,18 @@ def _endurance(asked: argparse.Namespace) -> bool:
     return bool(found) and all(found)  # what was skipped has shown nothing
 
 
+def _images(asked: argparse.Namespace) -> bool:
+    with evening() as process:
+        return asyncio.run(images.campaign(process, asked.out))
+
+
 CAMPAIGNS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "axe": _axe,
     "lighthouse": _lighthouse,
     "slow": _slow,
     "pictures": _pictures,
     "endurance": _endurance,
+    "images": _images,
 }
 
 
