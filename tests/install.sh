@@ -10,6 +10,7 @@ need mosquitto mosquitto
 need chromium chromium
 need fc-list fontconfig
 fc-list 2>/dev/null | grep -qi "noto.*cjk" || missing="$missing fonts-noto-cjk"
+fc-list 2>/dev/null | grep -qi "noto.*color.*emoji" || missing="$missing fonts-noto-color-emoji"
 need curl curl
 need jq jq
 need openssl openssl

@@ -52,10 +52,9 @@ class ScreenRoutes:
         self._ready = ready
         self._pages = pages
         self._languages = Languages(pages, first)
-        worker = pages.text("phone/worker.js").replace("{web}", pages.root)
         self._kiosk = kiosk
         self._logo = logo_of(kiosk.logo)
-        self._worker = packed_body(worker.encode(), "text/javascript; charset=utf-8")
+        self._workers = {language: self._worker(language) for language in self._languages}
 
     def routes(self) -> list[web.RouteDef]:
         """What is served here, to people rather than programs."""
@@ -111,7 +110,7 @@ class ScreenRoutes:
 
     async def show_worker(self, request: web.Request) -> web.Response:
         """The service worker; it stands at the root, for its scope is where it stands."""
-        return reply(request, self._worker)
+        return reply(request, self._workers[self._languages.chosen(request)])
 
     async def show_manifest(self, request: web.Request) -> web.Response:
         """What a phone that installs the page is told."""
@@ -174,6 +173,13 @@ class ScreenRoutes:
         named |= {"sign": SIGNS[view.status], "word": word(view.status, words)}
         return self._page("phone/machine.html", language, OF_PHONES, others=others, **named)
 
+    def _worker(self, language: str) -> Body:
+        """It speaks as its reader does: a push says what happened, not in which words."""
+        words = self._languages.embedded(language, "alert")
+        code = self._pages.text("phone/worker.js")
+        filled = code.replace("{web}", self._pages.root).replace("{words}", words)
+        return packed_body(filled.encode(), "text/javascript; charset=utf-8", vary=VARY)
+
     def _wall(self, language: str) -> str:
         settings = {"colour": self._kiosk.colour, "screen": escape(self._kiosk.screen or "")}
         logo = '<img id="logo" src="/kiosk/logo" alt="">' if self._logo else ""
@@ -190,8 +196,8 @@ class ScreenRoutes:
 
     def _nowhere(self, name: str, language: str) -> web.Response:
         words, branch = self._languages.flat(language), self._model.branch(self._gym).name
-        said = words["machine.nowhere"].replace("{name}", escape(name[:SHOWN]))
-        hint = words["machine.nowhere_hint"].replace("{branch}", escape(branch))
+        said = words["machine.nowhere"].replace("{name}", f"<bdi>{escape(name[:SHOWN])}</bdi>")
+        hint = words["machine.nowhere_hint"].replace("{branch}", f"<bdi>{escape(branch)}</bdi>")
         page = self._page("phone/nowhere.html", language, (), said=said, hint=hint)
         return web.Response(status=404, text=page, content_type="text/html")
 

@@ -73,6 +73,9 @@ def payload(notice: Notice) -> bytes:
         {
             "title": title_of(notice),
             "body": body_of(notice),
+            "name": notice.name,
+            "note": notice.note,
+            "place": notice.place,
             "url": notice.url,
             "machineId": notice.machine,
             "alertId": notice.alert_id,

@@ -59,7 +59,7 @@ export class Mine {
   }
 
   #rang({ firingId, alertId, machineId, name }) {
-    const go = element("a", { className: "name", href: `/m/${machineId}`, textContent: t("alert.go", { name }), dir: "auto" });
+    const go = element("a", { className: "name", href: `/m/${machineId}`, textContent: t("alert.go", { name }) });
     return this.#row("🔔", go, "", t("alert.seen"), async () => {
       hush(firingId);
       this.#over(firingId);
@@ -72,7 +72,7 @@ export class Mine {
     const name = this.#nameOf(alert);
     const what = machineId
       ? element("a", { className: "name", href: `/m/${machineId}`, textContent: name, dir: "auto" })
-      : element("span", { className: "name", textContent: t("alert.any", { category: name }), dir: "auto" });
+      : element("span", { className: "name", textContent: t("alert.any", { category: name }) });
     const turn = place === 1 ? t("alert.first") : t("alert.place", { place });
     return this.#row("⏳", what, `${turn} ${t("phone.until", { time: clock(expiresAt) })}`, t("alert.do_not"), async () => {
       await cancel(alertId);

@@ -1,6 +1,7 @@
 // The service worker, where the context is secure: rings a locked phone, and keeps the last page seen.
 
 const WEB = "{web}"; // where this version's files are; another version is another worker
+const WORDS = {words}; // in the language that this phone reads
 const PAGES = "pages"; // the last pages seen; each says how old it is
 const MOST_PAGES = 30;
 
@@ -12,14 +13,15 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
-  if (request.mode === "navigate" && (pathname === "/" || pathname.startsWith("/m/"))) event.respondWith(page(request));
+  if (request.mode === "navigate" && isOurs(pathname)) event.respondWith(page(request));
   else if (pathname.startsWith(`${WEB}/`)) event.respondWith(part(request));
 });
 
 self.addEventListener("push", (event) => {
   const told = event.data?.json() ?? {};
-  const { title, body, url, machineId, alertId } = told;
-  event.waitUntil(self.registration.showNotification(title ?? "", {
+  const { url, machineId, alertId } = told;
+  const { title, body } = inWords(told);
+  event.waitUntil(self.registration.showNotification(title, {
     body, tag: machineId, renotify: Boolean(machineId), icon: `${WEB}/shared/icon-192.png`,
     vibrate: [300, 150, 300], data: { url, alertId },
   }));
@@ -34,6 +36,25 @@ async function begin() {
   const kept = await caches.keys();
   await Promise.all(kept.filter((name) => name !== WEB && name !== PAGES).map((name) => caches.delete(name)));
   await self.clients.claim();
+  const windows = await self.clients.matchAll({ type: "window" });
+  await Promise.all(windows.map(({ url }) => keepOpened(url).catch(() => {}))); // it is kept at its next visit
+}
+
+/** The first visit went past us: its page is asked for once more, its parts are in the browser's own store. */
+async function keepOpened(url) {
+  if (!isOurs(new URL(url).pathname)) return;
+  const text = await (await page(new Request(url))).text();
+  const parts = new Set(text.match(new RegExp(`${WEB}/[^"]+`, "g")));
+  await Promise.all([...parts].map((one) => part(new Request(one))));
+}
+
+const isOurs = (pathname) => pathname === "/" || pathname.startsWith("/m/");
+
+/** What the lock screen shows. */
+function inWords({ trial, name, note, place }) {
+  const { alert } = WORDS;
+  const title = (trial ? alert.trial : alert.rings).replace("{name}", () => `\u2068${name}\u2069`);
+  return { title, body: trial ? alert.trial_body : [note, place === 1 ? alert.first_known : alert.others_know].filter(Boolean).join("\n") };
 }
 
 /** The page as it is now; without a link the last one seen. */

@@ -6,6 +6,8 @@ const WHY = ["start", "silent", "sensor_offline", "port_down"]; // causes of `un
 const MINUTE = 60, HOUR = 3600, DAY = 86400; // seconds
 
 export const language = document.documentElement.lang;
+const toLeft = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Nko}\p{Script=Syriac}\p{Script=Thaana}\p{Bidi_Control}]/u;
+const mayTurn = document.documentElement.dir === "rtl" ? /\p{L}/u : toLeft; // in such a page any name may
 const words = JSON.parse(document.getElementById("words").textContent);
 const plurals = new Intl.PluralRules(language);
 const numbers = new Intl.NumberFormat(language);
@@ -46,5 +48,10 @@ export function spanOf(seconds) {
 }
 
 function written(value) {
-  return typeof value === "number" ? numbers.format(value) : value;
+  return typeof value === "number" ? numbers.format(value) : alone(`${value}`);
+}
+
+/** A name that runs the other way, or holds signs that turn text, must not turn the sentence around it. */
+function alone(text) {
+  return mayTurn.test(text) ? `\u2068${text.replace(/[\u2066-\u2069]/g, "")}\u2069` : text;
 }

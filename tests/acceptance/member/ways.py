@@ -157,7 +157,9 @@ async def _pushed(member: Phone, service: PushService) -> None:
     await member.say(machine, occupied=False)
     await deliveries.deliver(await service.next())
     worker = await _worker(member)
-    assert await _told(worker) == [[f"{_name(machine)} is free", "You are the first to know."]]
+    assert await _told(worker) == [
+        [f"\u2068{_name(machine)}\u2069 is free", "You are the first to know."]
+    ]
     home = await member.page("/")
     await worker.evaluate(CLICK)
     await home.wait_for_url(f"**/m/{machine}")
