@@ -22,18 +22,17 @@ from gateway.api.messages import (
     machine_row,
 )
 from gateway.api.operation import Operation, Parameter
-from gateway.api.query import Query, no_parameters
+from gateway.api.query import PLACE, Query, no_parameters
 from gateway.api.ready import Ready, body_of, reply
 from gateway.core.distance import Place, kilometres
 from gateway.messages import moment
 from gateway.readmodel import BranchView, ReadModel
 
-LATITUDE = r"-?(90|[0-8]?[0-9](\.[0-9]+)?)"
-LONGITUDE = r"-?(180|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]+)?)"
 NEAR = Parameter(
     "near",
-    Annotated[str, Meta(pattern=f"^{LATITUDE},{LONGITUDE}$")],
+    Annotated[str, Meta(pattern=f"^{PLACE}$")],
     "Latitude and longitude in degrees: the nearest first, each with `distanceKm`.",
+    "22.28,114.16",
 )
 _Row = tuple[BranchView, Clock, Raw]
 """What a branch's bytes were made of, and they."""

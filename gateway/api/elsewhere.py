@@ -49,7 +49,7 @@ class ElsewhereRoutes:
 
     async def refuse(self, _request: web.Request) -> web.Response:
         """Raises ElsewhereError."""
-        raise self._error("Members and their alerts are", ())
+        raise self._error("This is done", ())
 
     def _error(self, what: str, gyms: Sequence[str]) -> ElsewhereError:
         """Naming one, if there is but one."""

@@ -10,6 +10,11 @@ from aiohttp import web
 from gateway.core.errors import Fault, InvalidError
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
+_PART = r"(?:\.[0-9]{1,9})?"
+_LATITUDE = rf"-?(?:90(?:\.0{{1,9}})?|[1-8]?[0-9]{_PART})"
+_LONGITUDE = rf"-?(?:180(?:\.0{{1,9}})?|(?:1[0-7][0-9]|[1-9]?[0-9]){_PART})"
+PLACE = rf"({_LATITUDE}),({_LONGITUDE})"
+"""`latitude,longitude` in degrees, as documents and we ourselves judge it."""
 LATEST = 4_102_444_800  # epoch seconds: the year 2100, beyond any clock of ours
 
 
@@ -76,14 +81,13 @@ class Query:
 
     def place(self, name: str) -> tuple[float, float] | None:
         """`latitude,longitude` in degrees; None where it is missing or wrong."""
-        parts = self._query.get(name, "").split(",")
         if not self.has(name):
             return None
-        found = [value for part in parts if (value := _number(part)) is not None]
-        if len(parts) != 2 or len(found) != 2 or abs(found[0]) > 90 or abs(found[1]) > 180:  # noqa: PLR2004  degrees
+        found = re.fullmatch(PLACE, self._query[name])
+        if found is None:
             self.wrong(name, "must be latitude,longitude in degrees, such as 22.28,114.16")
             return None
-        return found[0], found[1]
+        return float(found[1]), float(found[2])
 
     def _unknown(self, name: str) -> str:
         close = get_close_matches(name, self._known, 1)

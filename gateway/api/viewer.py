@@ -18,7 +18,7 @@ MOST_UNNAMED = 5000  # machines of a stream that names none: a snapshot of 1.5 M
 
 def follow_of(
     views: Sequence[MachineView], names: Collection[str], category: Collection[str]
-) -> Follow:
+) -> frozenset[str]:
     """Those of a category, and the named ones: by id in whichever branch, or `gymId/machineId`."""
     return frozenset(
         view.key

@@ -25,7 +25,7 @@ UPDATE numbering SET seq = seq + %s, version = version + 1 RETURNING seq, versio
 """
 _P = TypeVar("_P", Branch, Summary)
 Payloads = tuple[bytes | None, bytes | None]
-"""The newest `branch` and `summary` messages of a gym; None: as before."""
+"""The newest `branch` and `summary` messages of a gym; None: as before, no bytes: taken back."""
 
 
 async def put(

@@ -18,6 +18,7 @@ IDLE = 6_000  # milliseconds without a statement, then PostgreSQL ends a session
 BEAT = 1.5  # seconds between statements while nothing is to be stored
 LOOK_EVERY = 5.0  # seconds between two looks at digests and at who is silent
 HOUSE_EVERY = 3600.0  # seconds
+MOST_AT_ONCE = 64  # messages of one transaction: 32,000 bins, 0.4 s; MQTT 3.1.1 brokers send 1,000
 PAUSE = 1.0  # seconds after a fault of the database
 
 Hear = Callable[[str, bytes, Callable[[], None]], None]
@@ -49,14 +50,16 @@ class Waiting:
         self._some.set()
 
     async def take(self, patience: float) -> list[Message]:
-        """All that wait; [] if none came within `patience` seconds."""
+        """The oldest, at most `MOST_AT_ONCE`; [] if none came within `patience` seconds."""
         try:
             async with asyncio.timeout(patience):
                 await self._some.wait()
         except TimeoutError:
             return []
-        taken, self._messages = self._messages, []
-        self._some.clear()
+        taken = self._messages[:MOST_AT_ONCE]
+        del self._messages[:MOST_AT_ONCE]
+        if not self._messages:
+            self._some.clear()
         return taken
 
 

@@ -45,9 +45,10 @@ class Picture:
         """How these stand now; True: other machines are shown than before."""
         others = False
         for gym, standing in standings.items():
-            if (described := standing.described) is None:
-                continue
             was = self._shown.get(gym)
+            if (described := standing.described) is None:
+                others |= self._shown.pop(gym, None) is not None
+                continue
             try:
                 self._shown[gym] = Shown(standing, described, opening_of(described), was)
             except ChainError:  # this hub does not know its time zone

@@ -47,10 +47,13 @@ class Letter(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A branch's word on itself, with the bytes it came in; a `bool`: its gateway is online."""
+    """A branch's word on itself, with the bytes it came in.
+
+    A `bool`: whether its gateway is online; None: its description was taken back, it is gone.
+    """
 
     gym: str
-    word: Branch | Summary | bool
+    word: Branch | Summary | bool | None
     payload: bytes = b""
 
 
@@ -94,11 +97,13 @@ class Sorter:
         Descriptions first: brokers keep no order between retained topics.
         """
         found = Sorted()
-        for message in sorted(messages, key=lambda one: not one.topic.endswith("/branch")):
+        for message in sorted(messages, key=lambda one: not _describes(one)):
             gym = message.topic.split("/", 2)[1] if message.topic.count("/") > 1 else ""
             try:
                 if message.payload:
                     self._read(message, gym, found)
+                elif message.topic == f"gyms/{gym}/branch":
+                    self._gone(gym, found)
             except ChainError as error:
                 found.letters.append(Letter(gym, *message[:2], str(error)))
         return found
@@ -124,6 +129,12 @@ class Sorter:
         else:
             raise ChainError("nothing is known of this topic")
         found.heard.add(gym)
+
+    def _gone(self, gym: str, found: Sorted) -> None:
+        if gym in self._described:
+            self._described.discard(gym)
+            found.told.append(Told(gym, None))
+            found.heard.add(gym)
 
     def _branch(self, gym: str, payload: bytes, found: Sorted) -> None:
         told = decode(Branch, payload, gym)
@@ -184,6 +195,11 @@ class Sorter:
             raise ChainError("asOf or day lies in the future")
         if begin > now - DIGESTS_KEPT:
             found.digests.append((told, payload))
+
+
+def _describes(message: Message) -> bool:
+    """A description that is taken back keeps its place behind the last words."""
+    return bool(message.payload) and message.topic.endswith("/branch")
 
 
 def _is_online(payload: bytes) -> bool:

@@ -158,7 +158,7 @@ class Writing:
         for told in found.told:
             step(told.gym, _step(fresh[told.gym], told, now))
             described, summary = payloads.get(told.gym, (None, None))
-            if isinstance(told.word, Branch):
+            if told.word is None or isinstance(told.word, Branch):
                 payloads[told.gym] = (told.payload, summary)
             elif fresh[told.gym].summary is told.word:
                 payloads[told.gym] = (described, told.payload)
@@ -211,7 +211,7 @@ async def count(conn: Connection, counts: dict[str, int]) -> None:
 
 
 def _step(was: Standing, told: Told, now: float) -> Standing:
-    if isinstance(told.word, Branch):
+    if told.word is None or isinstance(told.word, Branch):
         return Standing(was.gym, told.word, was.summary, was.heard, was.hushed, was.why)
     if isinstance(told.word, bool):
         return was if told.word else hush(was, "offline", now)

@@ -46,7 +46,14 @@ async def test_branches_have_coordinates_and_counts(api: Served) -> None:
 async def test_branches_come_with_their_distance_from_a_place(api: Served) -> None:
     (branch,) = (await api.json("/branches?near=22.28,114.16"))["branches"]
     assert branch["distanceKm"] < 1
-    assert (await api.json("/branches?near=here", 422))["errors"][0]["pointer"] == "/near"
+
+
+@pytest.mark.parametrize(
+    "place", ["here", "22.28", "90.1,0", "0,180.01", "1e1,1", "1,2,3", "01,1", ""]
+)
+async def test_a_place_that_is_none_is_refused(api: Served, place: str) -> None:
+    told = await api.json(f"/branches?near={place}", 422)
+    assert told["errors"][0]["pointer"] == "/near"
 
 
 async def test_a_branch_reads_as_in_the_list(api: Served) -> None:

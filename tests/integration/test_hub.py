@@ -238,6 +238,19 @@ def test_branches_come_in_order_of_their_distance(
     del gym
 
 
+def test_a_branch_that_takes_its_description_back_is_shown_no_more(
+    start: Start, gym: Speaker
+) -> None:
+    hub = start()
+    gym.send(*a_day(YESTERDAY))
+    until(lambda: hub.get("/branches")["branches"])
+    gym.say("branch", b"", retain=True)
+    until(lambda: not hub.get("/branches")["branches"])
+    gym.describe()
+    until(lambda: hub.get("/branches")["branches"])
+    assert hub.counts()["bins"] == 192
+
+
 def test_machines_of_one_id_in_two_branches_are_two(
     start: Start, gym: Speaker, upstream: ChainBroker
 ) -> None:

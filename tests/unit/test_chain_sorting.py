@@ -112,6 +112,20 @@ def test_what_is_cleared_or_long_past_says_nothing_and_is_no_fault() -> None:
     assert sort("gyms/g/bins", bins(bins=[[0, 900, 900, 0, 0, 0, 0]])).outdated == 1
 
 
+def test_a_branch_whose_description_is_taken_back_is_gone() -> None:
+    one = sorter()
+    (told,) = sort("gyms/g/branch", b"", one).told
+    assert told.word is None
+    assert sort("gyms/g/bins", bins(), one).letters
+    assert sort("gyms/g/branch", b"", one) == Sorted()
+
+
+def test_the_last_words_of_a_branch_that_leaves_are_heard() -> None:
+    last = Message("gyms/g/bins", msgspec.json.encode({"v": 1, **bins()}), lambda: None)
+    found = sorter().sort([last, Message("gyms/g/branch", b"", lambda: None)])
+    assert (len(found.rows), len(found.letters)) == (1, 0)
+
+
 def test_epochs_that_take_turns_are_two_boxes() -> None:
     one = sorter()
     letters = [sort("gyms/g/summary", summary(epoch=epoch), one).letters for epoch in "aabaab"]
