@@ -390,7 +390,7 @@ class Gateway:
                 "ports": report.ports_report(self._ports.states(), self._clock),
                 "sensors": report.remarks_report(self._sensors.hearings, self._sensors.decoders),
                 "findings": self._findings(),
-                **({"upstream": self._upstream.status()} if self._upstream else {}),
+                **({"upstream": self._upstream.brief()} if self._upstream else {}),
             },
         )
 

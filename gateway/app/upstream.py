@@ -137,6 +137,13 @@ class Upstream:
             "siblingsDropped": sum(self._siblings.dropped.values()),
         }
 
+    def brief(self) -> dict[str, Any]:
+        """As /health shows it, in a word each."""
+        noted = self._outbox.noted
+        counts = {name: noted.get(name, 0) for name in ("merged", "dropped", "declared")}
+        waits = {"link": self._link.state().state, "waiting": self._outbox.rows}
+        return {**waits, **counts, "siblings": len(self._siblings)}
+
     def counts(self) -> dict[str, Callable[[], float | Mapping[str, float]]]:
         """For the metrics."""
         outbox, clock = self._outbox, self._clock

@@ -1,17 +1,24 @@
 """From the history into the outbox: nothing twice, nothing left out, within bounds."""
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from gateway.bridge import BusyError
 from gateway.core.bins import Bin
 from gateway.core.digests import DAY
 from gateway.core.events import Cursor
 from gateway.store import bins, outbox, proofs
+from gateway.upstream import copying
+from tests.integration.conftest import Until
 from tests.stored import Written, opened
 from tests.upstream_branch import DAY_0, START, Branch, hour
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -95,6 +102,26 @@ async def test_days_that_nobody_copied_are_proven_too(branch: Branch) -> None:
     assert await branch.write(proofs.days) == {DAY_0 + n: 1 for n in range(5)}
 
 
+async def test_a_busy_store_is_asked_again(
+    branch: Branch, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "AFTER_BUSY", 0.0)
+    branch.store.store(hour())
+    await branch.copying.load()
+    read, refusals = branch.read, [BusyError("later"), BusyError("later")]
+
+    async def busy(work: Callable[[sqlite3.Connection], T]) -> T:
+        if refusals:
+            raise refusals.pop()
+        return await read(work)
+
+    monkeypatch.setattr(branch.copying, "_read", busy)
+    running = asyncio.create_task(branch.copying.run())
+    await until(lambda: branch.waiting() == hour())
+    running.cancel()
+    assert not refusals
+
+
 async def test_rows_and_place_are_one_transaction(branch: Branch) -> None:
     branch.store.store(hour())
     branch.ledger.execute(
@@ -117,6 +144,19 @@ async def test_what_is_full_is_merged_and_counted(tmp_path: Path, store: Written
     assert sum(seconds) == 6 * DAY
     assert branch.outbox.noted == {"merged": seconds.count(3600) * 4, "dropped": 0, "declared": 0}
     await branch.end()
+
+
+async def test_bounds_that_shrink_are_kept_by_the_next_copy(branch: Branch) -> None:
+    for day in range(12):
+        at = START + day * DAY
+        branch.store.store([b for h in range(24) for b in hour(at + h * 3600, machines=1)])
+    await branch.copy()
+    assert branch.outbox.rows == 12 * 96
+    branch.outbox.follow(300 * outbox.ROW_BYTES, 90)
+    branch.store.store(hour(START + 12 * DAY, machines=1))
+    while await branch.copying._copy():
+        pass
+    assert branch.outbox.rows == len(outbox.take(branch.ledger, None, 9999)) <= 300
 
 
 async def test_what_is_too_old_goes_and_is_declared(branch: Branch) -> None:
