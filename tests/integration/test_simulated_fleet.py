@@ -1,6 +1,8 @@
 """`gateway simulate --branches` at real brokers, and what a real hub makes of it."""
 
+import itertools
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ import pytest
 from gateway.core.digests import Row
 from gateway.fleet.figures import QUARTER, gym_id, machine_ids, rows_at
 from tests.chain import ChainBroker, HubProcess, until
-from tests.chain_brokers import Chain, mosquitto_chain, password
+from tests.chain_brokers import Chain, mosquitto_chain, nats_cluster, password
 
 BRANCHES, MACHINES = 3, 4
 STORED = """
@@ -33,7 +35,10 @@ def simulate(*more: object) -> "subprocess.Popen[str]":
 
 
 def figures(process: "subprocess.Popen[str]") -> Any:
-    said, complaint = process.communicate(timeout=60)
+    try:
+        said, complaint = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 0, complaint
     return json.loads(said)
 
@@ -133,3 +138,22 @@ def test_an_interrupted_fleet_says_goodbye_and_tells_its_figures(upstream: Chain
     playing.terminate()
     told = figures(playing)
     assert (told["to"], told["complete"]) == (None, False)
+
+
+@pytest.mark.skipif(
+    not shutil.which("nats-server"), reason="no nats-server: apt-get install nats-server"
+)
+def test_a_fleet_goes_on_when_a_node_of_its_cluster_is_killed(tmp_path: Path) -> None:
+    users = [gym_id(number) for number in range(BRANCHES)]
+    passwords = tmp_path / "passwords"
+    passwords.write_text("".join(f"{user}:{password(user)}\n" for user in users))
+    with nats_cluster(tmp_path, users) as cluster:
+        nodes = [("--broker", f"mqtts://localhost:{port}") for port in cluster.ports]
+        files = ("--passwords", passwords, "--ca", cluster.authority)
+        playing = simulate(*itertools.chain(*nodes), *files, "--speed", 300, "--for", 12)
+        assert playing.stderr is not None
+        assert "3 of 3 connected" in playing.stderr.readline()
+        cluster.kill(0)
+        told = figures(playing)
+    assert told["complete"]
+    assert told["connections"] > BRANCHES
