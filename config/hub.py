@@ -35,6 +35,7 @@ class Broker(Section, frozen=True):
     client_id: Id = "hub"  # the same for all hubs of a chain: the session goes from one to the next
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     ca: Text | None = None  # a PEM file; None: the system's
+    deaf_after: Span = 7200.0  # seconds without bins or digests of anybody, although they speak
 
 
 class Keep(Section, frozen=True):

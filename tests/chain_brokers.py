@@ -1,11 +1,13 @@
 """The chain's brokers with the configurations we ship: real processes, on loopback, over TLS."""
 
 import contextlib
+import http
 import os
 import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +77,6 @@ def nats_cluster(folder: Path, branches: Sequence[str] = BRANCHES) -> Iterator[C
 
 def start_nats(chain: Chain, folder: Path, node: int, env: dict[str, str] | None = None) -> None:
     """For the first time, or again after `kill`."""
-    kept = folder / f"env{node}"
     if env is not None:
         own = {
             "NATS_NAME": f"n{node}",
@@ -85,10 +86,16 @@ def start_nats(chain: Chain, folder: Path, node: int, env: dict[str, str] | None
             "NATS_CLUSTER": env[f"NATS_ROUTE_{node + 1}"].removeprefix("nats://"),
             "NATS_MQTT": f"127.0.0.1:{chain.ports[node]}",
         }
-        kept.write_text("\0".join(f"{name}={value}" for name, value in (env | own).items()))
-    known = dict(pair.split("=", 1) for pair in kept.read_text().split("\0"))
+        (folder / f"env{node}").write_text(
+            "\0".join(f"{name}={value}" for name, value in (env | own).items())
+        )
     command = ["nats-server", "-c", str(folder / "nats.conf")]
-    _start(chain, folder, command, known, node)
+    _start(chain, folder, command, _kept(folder, node), node)
+
+
+def nats_is_whole(folder: Path, nodes: int = 3) -> bool:
+    """Whether every node follows every stream: only then may one be killed without a loss."""
+    return all(_is_healthy(_kept(folder, node)["NATS_HTTP"]) for node in range(nodes))
 
 
 @contextlib.contextmanager
@@ -125,6 +132,20 @@ def rabbitmq(folder: Path, branches: Sequence[str] = BRANCHES) -> Iterator[Chain
 
 
 # --- how they are run -------------------------------------------------------------------------
+
+
+def _kept(folder: Path, node: int) -> dict[str, str]:
+    """A node's environment."""
+    pairs = (folder / f"env{node}").read_text().split("\0")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _is_healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/healthz", timeout=2) as reply:
+            return bool(reply.status == http.HTTPStatus.OK)
+    except OSError:
+        return False
 
 
 def _nats_users(branches: Sequence[str]) -> str:

@@ -145,7 +145,11 @@ class Relay:
         await asyncio.sleep(0)
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            far_reader, far = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()  # nobody is there either
+            return
         self._writers |= {writer, far}
         there = asyncio.create_task(self._carry(reader, far, lambda: True))
         back = asyncio.create_task(

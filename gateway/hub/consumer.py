@@ -8,6 +8,7 @@ from typing import Protocol
 import psycopg
 
 from config.hub import HubConfig
+from gateway.hub.ears import Ears
 from gateway.hub.proof import Prover, Wall
 from gateway.hub.schema import LEADING, Connection
 from gateway.hub.sorting import Message
@@ -35,6 +36,9 @@ class Port(Protocol):
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Send at QoS 1; False: not connected."""
+
+    def renew(self, kind: str) -> None:
+        """Subscribe anew to `gyms/+/{kind}`."""
 
 
 class Waiting:
@@ -134,8 +138,10 @@ class Consumer:
     ) -> None:
         monotonic = asyncio.get_running_loop().time
         look_at = house_at = monotonic()
+        ears = Ears(look_at, self._config.broker.deaf_after)
         while not hearing.done():
             batch = await waiting.take(BEAT)
+            ears.hear(batch, monotonic())
             if batch:
                 await writing.store(conn, batch)
                 for message in batch:
@@ -145,6 +151,8 @@ class Consumer:
             if monotonic() >= look_at:
                 await writing.hush_the_silent(conn)
                 all_seen = await prover.look(conn)
+                for topic in ears.deaf(monotonic()):
+                    self._port.renew(topic)
                 look_at = monotonic() + (LOOK_EVERY if all_seen else 0)
             if monotonic() >= house_at:
                 all_gone = await writing.keep_house(conn)

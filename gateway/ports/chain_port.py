@@ -109,6 +109,13 @@ class ChainPort:
             return False
         return client.publish(topic, payload, qos=1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
+    def renew(self, kind: str) -> None:
+        """Subscribe anew to `gyms/+/{kind}`, as if for the first time; while connected."""
+        if (client := self._client) is not None and client.is_connected():
+            log.warning("nothing comes of gyms/+/%s: it is subscribed to anew", kind)
+            client.unsubscribe(f"gyms/+/{kind}")
+            client.subscribe(f"gyms/+/{kind}", 1)
+
     async def _stay_connected(self, url: str, version: MQTTProtocolVersion) -> bool:
         """Until the connection ends; whether there was one."""
         self._connection += 1

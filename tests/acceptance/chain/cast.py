@@ -111,7 +111,8 @@ def hub_process(folder: Path, postgres: str, chain: Chain) -> HubProcess:
     hub = HubProcess(folder, postgres, "")
     urls = ", ".join(f'"mqtts://hub@localhost:{port}"' for port in chain.ports)
     config = folder / "hub.toml"
-    text = config.read_text().replace('urls = [""]', f'urls = [{urls}]\nca = "{chain.authority}"')
+    broker = f'urls = [{urls}]\nca = "{chain.authority}"\ndeaf_after = 15'
+    text = config.read_text().replace('urls = [""]', broker)
     config.write_text(f"{text}[proof]\nsettle = 0\nask_every = 5\nagain = 20\ncalm = 0.5\n")
     _secret(folder / "var/hub/secrets/broker-password", password("hub"))
     return hub

@@ -1,0 +1,32 @@
+"""Whether the broker still tells us everything: a cluster may lose a part of a session's topics."""
+
+from collections.abc import Iterable
+
+from gateway.hub.sorting import Message
+
+LIVE = "summary"
+ONCE = {"bins": "bins", "digest": "digest/+"}  # kind → topic; both come each quarter of an hour
+
+
+class Ears:
+    """When something of each kind was heard last, monotonic seconds."""
+
+    def __init__(self, now: float, deaf_after: float) -> None:
+        """`deaf_after`: seconds of silence of a kind that are a fault while branches are heard."""
+        self._deaf_after = deaf_after
+        self._heard = dict.fromkeys((LIVE, *ONCE), now)
+
+    def hear(self, messages: Iterable[Message], now: float) -> None:
+        """Note what came."""
+        for message in messages:
+            for kind in message.topic.split("/")[2:3]:
+                if kind in self._heard:
+                    self._heard[kind] = now
+
+    def deaf(self, now: float) -> list[str]:
+        """Topics below `gyms/+/` that are to be subscribed to anew; each once in that time."""
+        if now - self._heard[LIVE] >= self._deaf_after:
+            return []  # nobody speaks, or the line is down: that is told elsewhere
+        silent = [kind for kind in ONCE if now - self._heard[kind] >= self._deaf_after]
+        self._heard.update(dict.fromkeys(silent, now))
+        return [ONCE[kind] for kind in silent]

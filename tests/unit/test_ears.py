@@ -1,0 +1,31 @@
+"""A hub notices that its broker tells it only a part."""
+
+from gateway.hub.ears import Ears
+from gateway.hub.sorting import Message
+
+
+def said(*kinds: str) -> list[Message]:
+    return [Message(f"gyms/a/{kind}", b"", lambda: None) for kind in kinds]
+
+
+def test_who_hears_everything_is_not_deaf() -> None:
+    ears = Ears(0, deaf_after=10)
+    ears.hear(said("summary", "bins", "digest/2026-11-24"), 9)
+    assert ears.deaf(12) == []
+
+
+def test_a_kind_that_falls_silent_while_others_speak_is_subscribed_to_anew_once() -> None:
+    ears = Ears(0, deaf_after=10)
+    ears.hear(said("summary", "bins", "gateway"), 9)
+    assert ears.deaf(12) == ["digest/+"]
+    assert ears.deaf(13) == []
+
+
+def test_when_nobody_speaks_it_is_not_our_ears() -> None:
+    assert Ears(0, deaf_after=10).deaf(12) == []
+
+
+def test_a_topic_that_is_no_branchs_is_no_word() -> None:
+    ears = Ears(0, deaf_after=10)
+    ears.hear([Message("gyms", b"", lambda: None), *said("summary")], 9)
+    assert ears.deaf(12) == ["bins", "digest/+"]
