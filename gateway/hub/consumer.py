@@ -138,7 +138,7 @@ class Consumer:
     ) -> None:
         monotonic = asyncio.get_running_loop().time
         look_at = house_at = monotonic()
-        ears = Ears(look_at, self._config.broker.deaf_after)
+        ears = Ears(look_at, self._config.broker.deaf_after, self._config.proof.again)
         while not hearing.done():
             batch = await waiting.take(BEAT)
             ears.hear(batch, monotonic())

@@ -112,7 +112,7 @@ class ChainPort:
     def renew(self, kind: str) -> None:
         """Subscribe anew to `gyms/+/{kind}`, as if for the first time; while connected."""
         if (client := self._client) is not None and client.is_connected():
-            log.warning("nothing comes of gyms/+/%s: it is subscribed to anew", kind)
+            log.info("gyms/+/%s is subscribed to anew", kind)
             client.unsubscribe(f"gyms/+/{kind}")
             client.subscribe(f"gyms/+/{kind}", 1)
 

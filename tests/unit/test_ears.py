@@ -9,23 +9,30 @@ def said(*kinds: str) -> list[Message]:
 
 
 def test_who_hears_everything_is_not_deaf() -> None:
-    ears = Ears(0, deaf_after=10)
+    ears = Ears(0, deaf_after=10, again=100)
     ears.hear(said("summary", "bins", "digest/2026-11-24"), 9)
     assert ears.deaf(12) == []
 
 
 def test_a_kind_that_falls_silent_while_others_speak_is_subscribed_to_anew_once() -> None:
-    ears = Ears(0, deaf_after=10)
+    ears = Ears(0, deaf_after=10, again=100)
     ears.hear(said("summary", "bins", "gateway"), 9)
     assert ears.deaf(12) == ["digest/+"]
     assert ears.deaf(13) == []
 
 
 def test_when_nobody_speaks_it_is_not_our_ears() -> None:
-    assert Ears(0, deaf_after=10).deaf(12) == []
+    assert Ears(0, deaf_after=10, again=100).deaf(12) == []
 
 
 def test_a_topic_that_is_no_branchs_is_no_word() -> None:
-    ears = Ears(0, deaf_after=10)
+    ears = Ears(0, deaf_after=10, again=100)
     ears.hear([Message("gyms", b"", lambda: None), *said("summary")], 9)
     assert ears.deaf(12) == ["bins", "digest/+"]
+
+
+def test_digests_are_asked_for_anew_once_a_day_for_one_may_have_been_dropped() -> None:
+    ears = Ears(0, deaf_after=10, again=100)
+    ears.hear(said("summary", "bins", "digest/2026-11-24"), 99)
+    assert ears.deaf(100) == ["digest/+"]
+    assert ears.deaf(101) == []
