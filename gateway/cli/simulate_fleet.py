@@ -146,7 +146,10 @@ async def _require_a_connection(played: Played, playing: "asyncio.Task[None]") -
         refused = next((link.problem for link in played.links if link.problem), "")
         over = asyncio.get_running_loop().time() > deadline
         if over or (refused and all(link.problem for link in played.links)):
-            raise ConnectionError(f"No branch could connect: {refused or 'no answer'}.")
+            raise ConnectionError(
+                f"No branch could connect: {refused or 'no answer'}. Correct --broker, --passwords "
+                "or --ca, or start the chain's broker."
+            )
 
 
 async def _tell(played: Played) -> None:
