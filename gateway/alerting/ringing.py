@@ -132,7 +132,7 @@ class Ringing:
             self._cool(alert)
         offset = self._clock.offset
         offers = [replace(offer, due=offer.due - offset) for offer in known.offers]
-        self._rings.resume(statuses, offers, self._clock.monotonic())
+        self._rings.resume(statuses, offers, self._clock.monotonic(), cursor)
         self._open.clear()
         self._of_member.clear()
         for firing, told in known.firings:

@@ -10,7 +10,7 @@ from enum import IntEnum
 from math import inf
 
 from gateway.core.alerts import Alert, Book, Reason
-from gateway.core.events import Event, Status
+from gateway.core.events import Cursor, Event, Status
 from gateway.core.silences import Silences
 
 TOO_OLD = 120.0  # seconds beyond the settle time: nobody walks over for what was free then
@@ -137,17 +137,20 @@ class Rings:
         self._cooling: dict[int, float] = {}  # alert → monotonic seconds until which
         self.silences = Silences(book)
 
-    def resume(self, statuses: Mapping[str, Status], offers: Iterable[Offer], now: float) -> None:
-        """Go on as an earlier process stood at its cursor."""
+    def resume(
+        self, statuses: Mapping[str, Status], offers: Iterable[Offer], now: float, cursor: Cursor
+    ) -> None:
+        """Go on as an earlier process stood at its cursor; `statuses` are those of that place."""
         self._status = dict(statuses)
         for kept in (self._free, self._offers, self._known):
             kept.clear()
         for offer in offers:
             offer.due = self._due_still(offer, now)
-            if self._status.get(offer.machine) is Status.FREE:
+            read = offer.epoch == cursor.epoch and offer.seq <= cursor.seq
+            if read and self._status.get(offer.machine) is Status.FREE:
                 self._begin(offer)
-            else:
-                self._known[offer.edge] = offer  # its edge lies beyond the cursor
+            else:  # its edge lies beyond; that the machine is free here is of an earlier one
+                self._known[offer.edge] = offer
 
     def _due_still(self, offer: Offer, now: float) -> float:
         """Whose turn came while nobody was there is not told hours later; no step adds patience."""

@@ -84,15 +84,14 @@ async def test_a_preview_of_a_whole_day_does_not_hold_up_the_others(api: Served)
         api.trails.add("leg-press-01", None, gates, now - 86_400 + seconds)
     body = {"limits": {name: {"floor": 5.0, "limit": 50.0} for name in gates}}
     asked = asyncio.create_task(api.call("POST", f"{SENSOR}/calibration/preview", body, **who))
-    slowest = 0.0
+    turns = 0
     while not asked.done():
-        began = time.monotonic()
         await asyncio.sleep(0.001)
-        slowest = max(slowest, time.monotonic() - began)
+        turns += 1
     told = await (await asked).json()
     assert (told["points"], told["step"]) == (8640, 10)
     assert told["coverage"] > 0.99
-    assert slowest < 0.1
+    assert turns > 10  # of the loop: in the loop itself it would be two
 
 
 async def test_a_preview_without_memory_says_so(api: Served) -> None:

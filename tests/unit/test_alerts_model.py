@@ -269,7 +269,7 @@ class Alerts(RuleBasedStateMachine):
             missed = offer.due < self.now - TOO_OLD
             due = inf if missed else min(offer.due, self.now + self.head_start)
             self.simple.next_at[offer.edge] = due if offer.due < inf else inf
-        self.rings.resume(statuses, offers, self.now)
+        self.rings.resume(statuses, offers, self.now, known.cursor or Cursor(self.epoch, 0))
         self.simple.start_again(statuses)
         for event in self.log:
             if event.seq > at:

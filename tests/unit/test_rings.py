@@ -263,16 +263,26 @@ def test_an_offer_whose_edge_is_read_again_goes_on_where_it_stood() -> None:
     house = House()
     house.wait(1)
     house.wait(2)
-    house.rings.resume({"press": OCCUPIED}, [_begun(1, 40.0, judged=1)], 0.0)
+    house.rings.resume({"press": OCCUPIED}, [_begun(1, 40.0, judged=1)], 0.0, Cursor("e", 0))
     house.say(FREE)
     assert house.after(10.0) == []  # not anew: the first has been told
     assert house.after(30.0) == ["a2"]
 
 
+def test_an_offer_beyond_the_cursor_outlives_that_the_machine_was_free_there_too() -> None:
+    house = House()
+    house.wait(1)
+    house.wait(2)
+    house.rings.resume({"press": FREE}, [_begun(2, 40.0, judged=1)], 0.0, Cursor("e", 0))
+    house.say(OCCUPIED)
+    house.say(FREE)
+    assert house.after(40.0) == ["a2"]
+
+
 def test_an_offer_of_a_machine_that_was_taken_before_the_cursor_rings_nobody() -> None:
     house = House()
     house.wait(1)
-    house.rings.resume({"press": OCCUPIED}, [_begun(1, 40.0, judged=0)], 0.0)
+    house.rings.resume({"press": OCCUPIED}, [_begun(1, 40.0, judged=0)], 0.0, Cursor("e", 1))
     assert house.after(60.0) == []
 
 
@@ -287,7 +297,7 @@ def test_a_kill_between_open_pages_and_the_others_forgets_nobody() -> None:
     assert [firing.alert.id for firing in turn.firings] == ["a2"]
     house.told(turn.firings[0])
     stored = [replace(offer, ahead=0, told=set()) for offer in turn.offers]
-    house.rings.resume({"press": FREE}, stored, house.now)
+    house.rings.resume({"press": FREE}, stored, house.now, Cursor("e", house.seq))
     assert house.after(0.0) == ["a1", "a3"]
 
 
