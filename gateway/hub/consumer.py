@@ -8,7 +8,7 @@ from typing import Protocol
 import psycopg
 
 from config.hub import HubConfig
-from gateway.hub.ears import Ears
+from gateway.hub.ears import DIGESTS, Ears
 from gateway.hub.proof import Prover, Wall
 from gateway.hub.schema import LEADING, Connection
 from gateway.hub.sorting import Message
@@ -39,6 +39,9 @@ class Port(Protocol):
 
     def renew(self, kind: str) -> None:
         """Subscribe anew to `gyms/+/{kind}`."""
+
+    def reread(self, kind: str) -> None:
+        """What is retained of `gyms/+/{kind}` once more."""
 
 
 class Waiting:
@@ -153,6 +156,8 @@ class Consumer:
                 all_seen = await prover.look(conn)
                 for topic in ears.deaf(monotonic()):
                     self._port.renew(topic)
+                if ears.should_reread(monotonic()):
+                    self._port.reread(DIGESTS)
                 look_at = monotonic() + (LOOK_EVERY if all_seen else 0)
             if monotonic() >= house_at:
                 all_gone = await writing.keep_house(conn)

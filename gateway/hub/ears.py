@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from gateway.hub.sorting import Message
 
 LIVE = "summary"
-ONCE = {"bins": "bins", "digest": "digest/+"}  # kind → topic; both come each quarter of an hour
+DIGESTS = "digest/+"
+ONCE = {"bins": "bins", "digest": DIGESTS}  # kind → topic; both come each quarter of an hour
 
 
 class Ears:
@@ -14,13 +15,13 @@ class Ears:
     def __init__(self, now: float, deaf_after: float, again: float) -> None:
         """Silence of a kind, while branches are heard, is a fault after `deaf_after` seconds.
 
-        Digests are asked for anew each `again` seconds in any case: they are retained, and one that
-        the broker dropped from a full session would be missed for ever.
+        Digests are read again each `again` seconds in any case: they are retained, and one that the
+        broker dropped from a full session would be missed for ever.
         """
         self._deaf_after = deaf_after
         self._again = again
         self._heard = dict.fromkeys((LIVE, *ONCE), now)
-        self._renewed = now
+        self._reread_at = now
 
     def hear(self, messages: Iterable[Message], now: float) -> None:
         """Note what came."""
@@ -30,16 +31,16 @@ class Ears:
                     self._heard[kind] = now
 
     def deaf(self, now: float) -> list[str]:
-        """Topics below `gyms/+/` that are to be subscribed to anew."""
-        silent = self._silent(now)
-        if now - self._renewed >= self._again:
-            silent.add("digest")
-        if "digest" in silent:
-            self._renewed = now
-        self._heard.update(dict.fromkeys(silent, now))
-        return [topic for kind, topic in ONCE.items() if kind in silent]
-
-    def _silent(self, now: float) -> set[str]:
+        """Topics below `gyms/+/` that are to be subscribed to anew; each once in that time."""
         if now - self._heard[LIVE] >= self._deaf_after:
-            return set()  # nobody speaks, or the line is down: that is told elsewhere
-        return {kind for kind in ONCE if now - self._heard[kind] >= self._deaf_after}
+            return []  # nobody speaks, or the line is down: that is told elsewhere
+        silent = [kind for kind in ONCE if now - self._heard[kind] >= self._deaf_after]
+        self._heard.update(dict.fromkeys(silent, now))
+        return [ONCE[kind] for kind in silent]
+
+    def should_reread(self, now: float) -> bool:
+        """Whether it is time for all digests; True once in that time."""
+        if now - self._reread_at < self._again:
+            return False
+        self._reread_at = now
+        return True

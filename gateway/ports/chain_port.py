@@ -29,6 +29,7 @@ MOST_WAITING = 2000  # messages at QoS 0, which nothing holds back; the rest of 
 CONNECT_WITHIN = 10.0  # seconds until a broker that does not answer is given up
 CLOSE_WITHIN = 1.0  # seconds
 AGAIN = ("branch", "summary", "gateway")  # at each connect: how things stand now
+REFUSED_AGAIN = 10.0  # seconds: a cluster that elects a leader refuses for some
 ONCE = ("bins", "digest/+")  # the session keeps what comes; digests of 90 days come once
 REFUSED = 0x80  # reason codes from here on are refusals
 SEND_IF_NEW, SEND = 1, 0  # MQTT 5: retained messages for a subscription that is new, or always
@@ -116,6 +117,16 @@ class ChainPort:
             client.unsubscribe(f"gyms/+/{kind}")
             client.subscribe(f"gyms/+/{kind}", 1)
 
+    def reread(self, kind: str) -> None:
+        """What is retained of `gyms/+/{kind}` once more; the subscription stays."""
+        if (client := self._client) is not None and client.is_connected():
+            client.subscribe(f"gyms/+/{kind}", 1)
+
+    def _again(self, client: Client) -> None:
+        """All topics, for a broker that had no time for some; while that connection lasts."""
+        if client is self._client and self.problem:
+            subscribe(client, session=False)
+
     async def _stay_connected(self, url: str, version: MQTTProtocolVersion) -> bool:
         """Until the connection ends; whether there was one."""
         self._connection += 1
@@ -161,6 +172,8 @@ class ChainPort:
         def succeed(refused: int) -> None:
             told = f"{url} refuses {refused} topics: let its ACL allow the hub to read gyms/#"
             self._note(told if refused else "")
+            if refused:
+                asyncio.get_running_loop().call_later(REFUSED_AGAIN, self._again, client)
             up.set()
 
         def on_connect(

@@ -31,8 +31,6 @@ def test_a_topic_that_is_no_branchs_is_no_word() -> None:
     assert ears.deaf(12) == ["bins", "digest/+"]
 
 
-def test_digests_are_asked_for_anew_once_a_day_for_one_may_have_been_dropped() -> None:
+def test_digests_are_read_again_once_a_day_for_one_may_have_been_dropped() -> None:
     ears = Ears(0, deaf_after=10, again=100)
-    ears.hear(said("summary", "bins", "digest/2026-11-24"), 99)
-    assert ears.deaf(100) == ["digest/+"]
-    assert ears.deaf(101) == []
+    assert [ears.should_reread(now) for now in (99, 100, 101, 200)] == [False, True, False, True]

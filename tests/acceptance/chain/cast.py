@@ -111,7 +111,7 @@ def hub_process(folder: Path, postgres: str, chain: Chain) -> HubProcess:
     hub = HubProcess(folder, postgres, "")
     urls = ", ".join(f'"mqtts://hub@localhost:{port}"' for port in chain.ports)
     config = folder / "hub.toml"
-    broker = f'urls = [{urls}]\nca = "{chain.authority}"\ndeaf_after = 15'
+    broker = f'urls = [{urls}]\nca = "{chain.authority}"\ndeaf_after = 60'
     text = config.read_text().replace('urls = [""]', broker)
     config.write_text(f"{text}[proof]\nsettle = 0\nask_every = 5\nagain = 20\ncalm = 0.5\n")
     _secret(folder / "var/hub/secrets/broker-password", password("hub"))
