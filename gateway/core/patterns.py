@@ -5,6 +5,7 @@ from operator import add
 
 SLOTS = 96  # quarter hours of a day
 HOURS_NAMED = 3  # how many busiest and quietest moments are named
+APART = 8  # slots: the quarter hours beside a peak are the same peak, and help nobody to choose
 
 Ratio = float | None
 
@@ -63,10 +64,15 @@ def busiest(
     Only slots for which `within(slot)` holds count: a closed gym is not quiet.
     """
     known = [(ratio, slot) for slot, ratio in enumerate(day) if ratio is not None and within(slot)]
-    quiet = sorted(known)[:HOURS_NAMED]
-    busy = sorted(known, key=lambda pair: (-pair[0], pair[1]))[:HOURS_NAMED]
+    quiet = [slot for _, slot in sorted(known)]
+    busy = [slot for _, slot in sorted(known, key=lambda pair: (-pair[0], pair[1]))]
     return _named(busy), _named(quiet)
 
 
-def _named(slots: Iterable[tuple[float, int]]) -> tuple[str, ...]:
-    return tuple(f"{slot // 4:02d}:{slot % 4 * 15:02d}" for _, slot in slots)
+def _named(slots: Iterable[int]) -> tuple[str, ...]:
+    """The first ones that lie apart."""
+    named: list[int] = []
+    for slot in slots:
+        if len(named) < HOURS_NAMED and all(abs(slot - one) >= APART for one in named):
+            named.append(slot)
+    return tuple(f"{slot // 4:02d}:{slot % 4 * 15:02d}" for slot in named)

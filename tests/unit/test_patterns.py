@@ -77,6 +77,12 @@ def test_few_moments_are_named() -> None:
     assert (busy[0], quiet[0]) == ("23:45", "00:00")
 
 
+def test_moments_beside_one_that_is_named_are_the_same_moment() -> None:
+    busy, quiet = busiest([n / SLOTS for n in range(SLOTS)], always)
+    assert busy == ("23:45", "21:45", "19:45")
+    assert quiet == ("00:00", "02:00", "04:00")
+
+
 def test_a_branchs_week_is_the_mean_of_those_that_were_observed() -> None:
     weeks = [[a_day(h18=0.9)] * 7, [a_day(h18=0.3, h9=0.5)] * 7, [a_day()] * 7]
     week = mean(weeks)
