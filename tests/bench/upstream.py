@@ -1,19 +1,18 @@
 """The line returns after thirty days: how soon the chain is current, how fast the rest follows."""
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Semaphore
 
-import msgspec
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.chain import Bins, bins_of, encode
+from gateway.chain import bins_of, encode
 from gateway.core.bins import Bin
 from gateway.core.digests import Row as BinRow
 from gateway.store import bins as bin_table
@@ -22,11 +21,13 @@ from gateway.upstream.draining import IN_FLIGHT
 from tests.bench.harness import Row, folder_on_disk, percentile
 from tests.bench.support.load import RawPublisher, turns
 from tests.bench.support.readers import Crowd, crowd, resident
-from tests.chained import Broker
+from tests.chain import ChainBroker, HubProcess, until
+from tests.postgres import Postgres
 from tests.process import GatewayProcess, gateway, native_config
 
 SCREENS, EVENTS = 200, 10  # streams that are open meanwhile; changes a second
 QUICK = "busy_after = 0\nfree_after = 0"
+SAFE = ("max_connections=60", "shared_buffers=128MB")  # fsync as it is by default: on
 LIMITS = '[limits]\nstreams_per_address = 500\nexempt = ["127.0.0.1"]'
 
 
@@ -42,23 +43,18 @@ class Size:
 
 
 class Ear:
-    """The chain's end: counts rows, and notes when the first summary of this connection came."""
+    """Notes when the first summary of this connection came."""
 
     def __init__(self, port: int) -> None:
-        self.rows, self.current_at, self.last_at = 0, 0.0, 0.0
+        self.current_at = 0.0
         self._client = client = Client(CallbackAPIVersion.VERSION2)
         client.on_message = self._hear
-        client.connect("127.0.0.1", port)
-        client.subscribe("gyms/#", 0)
+        until(lambda: not client.connect("127.0.0.1", port))
+        client.subscribe("gyms/+/summary", 0)
         client.loop_start()
 
-    def _hear(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        now = time.monotonic()
-        if message.topic.endswith("/summary"):
-            self.current_at = self.current_at or now
-        elif message.topic.endswith("/bins"):
-            self.rows += len(msgspec.json.decode(message.payload, type=Bins).bins)
-            self.last_at = now
+    def _hear(self, _client: Client, _data: object, _message: MQTTMessage) -> None:
+        self.current_at = self.current_at or time.monotonic()
 
     def end(self) -> None:
         self._client.disconnect()
@@ -68,19 +64,42 @@ class Ear:
 def bench(short: bool) -> list[Row]:
     """A branch that has waited, and paho alone with the same messages."""
     size = Size(5, 3, 1000.0, 1.0) if short else Size(100, 30, 12.0, 12.0)
-    with folder_on_disk() as folder, TemporaryDirectory(prefix="gw-") as chain:
-        broker = Broker(Path(chain))
-        found = _outage(folder, broker, size)
+    with folder_on_disk() as folder, _centre() as (broker, hub):
+        found = _outage(folder, broker, hub, size)
+        hub.kill()
         found["paho"] = _paho(broker, size)
-        broker.stop()
     return _rows(found, size)
+
+
+@contextmanager
+def _centre() -> Iterator[tuple[ChainBroker, HubProcess]]:
+    """A hub on PostgreSQL that has subscribed; its broker, that keeps the session, is away."""
+    with ExitStack() as undo:
+        server = Postgres(SAFE).start()
+        undo.callback(server.remove)
+        folder = Path(undo.enter_context(TemporaryDirectory(prefix="gw-")))
+        broker = ChainBroker(folder).start()
+        undo.callback(broker.stop)
+        hub = HubProcess(folder / "hub", server.database(), broker.url)
+        undo.callback(hub.kill)
+        hub.start()
+        until(hub.consumes)
+        broker.stop()
+        yield broker, hub
 
 
 def _rows(found: dict[str, float], size: Size) -> list[Row]:
     many = f"{size.machines * size.days * 96:,} bins"
     return [
         Row("link's return to a current summary", found["current"], "s", target="≤ 2 s"),
-        Row(f"{many} drained", found["drained"], "bins/s", "paho", found["paho"], "≥ 5,000"),
+        Row(
+            f"{many} from the branch into PostgreSQL",
+            found["drained"],
+            "bins/s",
+            "paho",
+            found["paho"],
+            "≥ 5,000",
+        ),
         Row("memory it takes to drain", found["grown"], "MiB", target="≤ 16 MiB"),
         Row(
             f"sensor to screen meanwhile, p99, {SCREENS} screens, {EVENTS}/s",
@@ -93,7 +112,7 @@ def _rows(found: dict[str, float], size: Size) -> list[Row]:
     ]
 
 
-def _outage(folder: Path, broker: Broker, size: Size) -> dict[str, float]:
+def _outage(folder: Path, broker: ChainBroker, hub: HubProcess, size: Size) -> dict[str, float]:
     _remember(folder, size)
     upstream = f'[upstream]\nurl = "{broker.url}"\ndrain = {size.drain}\n'
     config = native_config(size.machines, occupancy=QUICK, extra=f"{LIMITS}\n{upstream}")
@@ -111,9 +130,9 @@ def _outage(folder: Path, broker: Broker, size: Size) -> dict[str, float]:
         back = time.monotonic()
         ear = Ear(broker.port)
         peaks = [before]
-        draining = _latency(readers, say, lambda: _drained(process, ear, total, peaks), 600.0)
+        draining = _latency(readers, say, lambda: _drained(process, hub, total, peaks), 600.0)
         ear.end()
-        seconds = ear.last_at - ear.current_at
+        seconds = time.monotonic() - back
     return {
         "current": ear.current_at - back,
         "drained": total / seconds,
@@ -123,9 +142,11 @@ def _outage(folder: Path, broker: Broker, size: Size) -> dict[str, float]:
     }
 
 
-def _drained(process: GatewayProcess, ear: Ear, total: int, peaks: list[float]) -> bool:
+def _drained(process: GatewayProcess, hub: HubProcess, total: int, peaks: list[float]) -> bool:
     peaks.append(resident(process.pid))
-    return ear.rows >= total
+    with suppress(OSError):
+        return hub.counts().get("bins", 0) >= total
+    return False
 
 
 def _latency(
@@ -168,7 +189,7 @@ def _remember(folder: Path, size: Size) -> None:
     file.conn.close()
 
 
-def _paho(broker: Broker, size: Size) -> float:
+def _paho(broker: ChainBroker, size: Size) -> float:
     """Rows a second of a client that has the messages ready, with the same window."""
     rows = [BinRow(f"m{n % size.machines:03d}", 900 * n, 0, 4770, 9000, 2) for n in range(500)]
     payload, messages = encode(bins_of("paho", rows)), size.machines * size.days * 96 // 500 + 1
