@@ -15,8 +15,8 @@ from gateway.hub.sorting import Message
 from gateway.hub.writing import Writing, count
 
 TRY_EVERY = 1.0  # seconds between two attempts to become the one
-IDLE = 6_000  # milliseconds without a statement, then PostgreSQL ends a session that stands still
-BEAT = 1.5  # seconds between statements while nothing is to be stored
+IDLE = 4_000  # milliseconds without a statement, then PostgreSQL ends a session that stands still
+BEAT = 1.0  # seconds between statements while nothing is to be stored
 LOOK_EVERY = 5.0  # seconds between two looks at digests and at who is silent
 HOUSE_EVERY = 3600.0  # seconds
 MOST_AT_ONCE = 64  # messages of one transaction: 32,000 bins, 0.4 s; MQTT 3.1.1 brokers send 1,000
