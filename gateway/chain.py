@@ -16,9 +16,12 @@ from gateway.core.digests import Row, Width
 MOST_ROWS = 500  # of one message: about 20 KiB
 LARGEST_BINS = 65_536  # bytes
 LARGEST_TOLD = 524_288  # bytes of a branch or its summary: 1,000 machines
+MOST_LOST = 384  # declarations of a day: sixteen reasons for each of its hours
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Tenths = Annotated[int, Meta(ge=0, le=864_000)]
+Moment = Annotated[float, Meta(ge=0, le=4_102_444_800)]
+"""Epoch seconds up to the year 2100: what is beyond has no date that everyone can write."""
 Packed = tuple[Count, Annotated[int, Meta(ge=0)], Width, Count, Tenths, Tenths, Count]
 """(index into `machines`, start, seconds, revision, occupied, observed, sessions)."""
 
@@ -94,9 +97,9 @@ class Summary(Payload, frozen=True, kw_only=True):
 
     epoch: str
     seq: Count
-    as_of: float
+    as_of: Moment
     open: bool
-    machines: dict[Id, tuple[str, float | None, str | None]]
+    machines: dict[Id, tuple[str, Moment | None, str | None]]
     """machine → (status, since when in epoch seconds, cause)."""
     categories: tuple[Counted, ...]
 
@@ -104,7 +107,7 @@ class Summary(Payload, frozen=True, kw_only=True):
 class SummaryHead(Payload, frozen=True, kw_only=True):
     """What a list of branches needs of a summary; a fifth of the time to read."""
 
-    as_of: float
+    as_of: Moment
     categories: tuple[Counted, ...]
 
 
@@ -123,9 +126,9 @@ class Digest(Payload, frozen=True, kw_only=True):
     """The proof over a UTC day: per hour how many rows, and their SHA-256; retained."""
 
     day: Day
-    as_of: float
+    as_of: Moment
     hours: Annotated[tuple[tuple[Count, str] | None, ...], Meta(min_length=24, max_length=24)]
-    lost: tuple[Lost, ...] = ()
+    lost: Annotated[tuple[Lost, ...], Meta(max_length=MOST_LOST)] = ()
 
 
 class Request(Payload, frozen=True, kw_only=True):

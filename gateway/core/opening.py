@@ -85,5 +85,7 @@ def _span(text: str) -> tuple[int, int]:
 
 
 def _minutes(text: str) -> int:
-    hours, minutes = text.strip().split(":")
-    return int(hours) * 60 + int(minutes)
+    hours, minutes = map(int, text.strip().split(":"))
+    if not (0 <= minutes < 60 and 0 <= hours * 60 + minutes <= 1440):  # noqa: PLR2004  of an hour, a day
+        raise ValueError(f"{text[:32]!r} is no time of day")
+    return hours * 60 + minutes

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from config import values
 from gateway.chain import (
     LARGEST_BINS,
     Bins,
@@ -140,11 +141,9 @@ class Sorter:
         told = decode(Branch, payload, gym)
         if self._allowed and gym not in self._allowed:
             raise ChainError(f"{gym!r} is not one of [hub] branches")
-        opening_of(told)
+        _must_make_sense(told)
         if gym not in self._described and len(self._described) >= MOST_BRANCHES:
             raise ChainError(f"more than {MOST_BRANCHES} branches")
-        if not (-90 <= (told.latitude or 0) <= 90 and -180 <= (told.longitude or 0) <= 180):  # noqa: PLR2004  degrees
-            raise ChainError("its place is not on Earth")
         self._described.add(gym)
         found.told.append(Told(gym, told, payload))
         found.heard.add(gym)
@@ -156,9 +155,7 @@ class Sorter:
         for at, row in enumerate(rows):
             if row.start > latest:
                 raise ChainError(f"bins[{at}]: {row.start} lies in the future")
-        known = self._machines(gym)
-        if len(known) + len(set(told.machines).difference(known)) > MOST_MACHINES:
-            raise ChainError(f"more than {MOST_MACHINES} machines")
+        self._must_fit(gym, told.machines)
         oldest = self._wall() - self._kept
         kept = [(gym, row) for row in rows if row.start >= oldest]
         found.outdated += len(rows) - len(kept)
@@ -174,8 +171,15 @@ class Sorter:
                 raise ChainError(f"machines.{machine}: {status[:64]!r} is no status")
             if since is not None and since > latest:
                 raise ChainError(f"machines.{machine}: {since:.0f} lies in the future")
+        self._must_fit(gym, told.machines)
         self._must_be_one(gym, told.epoch)
         found.told.append(Told(gym, told, payload))
+
+    def _must_fit(self, gym: str, machines: Iterable[str]) -> None:
+        """Machines are numbered for good: their names must not be made up without end."""
+        known = self._machines(gym)
+        if len(known) + len(set(machines).difference(known)) > MOST_MACHINES:
+            raise ChainError(f"more than {MOST_MACHINES} machines")
 
     def _must_be_one(self, gym: str, epoch: str) -> None:
         """An epoch that comes back is another box's: each ended one is gone for ever."""
@@ -195,6 +199,17 @@ class Sorter:
             raise ChainError("asOf or day lies in the future")
         if begin > now - DIGESTS_KEPT:
             found.digests.append((told, payload))
+
+
+def _must_make_sense(told: Branch) -> None:
+    """What a description says is shown to everyone: it must have been checked before."""
+    opening_of(told)
+    if len(told.machines) > MOST_MACHINES:
+        raise ChainError(f"more than {MOST_MACHINES} machines")
+    if told.public_url is not None and (wrong := values.origin(told.public_url)):
+        raise ChainError(f"publicUrl: {wrong[0]}")
+    if not (-90 <= (told.latitude or 0) <= 90 and -180 <= (told.longitude or 0) <= 180):  # noqa: PLR2004  degrees
+        raise ChainError("its place is not on Earth")
 
 
 def _describes(message: Message) -> bool:

@@ -169,6 +169,15 @@ def test_what_is_declared_lost_is_kept_and_not_asked_for(start: Start, gym: Spea
     assert (told["hour"], told["bins"], told["reason"]) == (0, 8, "the card was full")
 
 
+def test_more_than_a_column_holds_may_be_declared_lost(start: Start, gym: Speaker) -> None:
+    hub = start()
+    many = [Lost(hour=0, bins=2**31 - 1, reason=reason) for reason in ("mislaid", "eaten")]
+    gym.prove(day_of(YESTERDAY), YESTERDAY, [], tuple(many))
+    until(lambda: len(hub.doctor()["lost"]) == 2)
+    gym.send(*a_day(YESTERDAY))
+    until(lambda: hub.counts().get("bins") == 192)
+
+
 def test_a_broker_of_mqtt_3_that_goes_and_comes_loses_nothing(
     short_path: Path, chain: str, upstream: ChainBroker, gym: Speaker
 ) -> None:

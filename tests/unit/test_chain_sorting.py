@@ -9,6 +9,7 @@ from gateway.hub.sorting import MOST_MACHINES, Message, Sorted, Sorter
 
 NOW, DAY = 1_800_000_000, 86_400
 HOURS = [None] * 24
+LOST = {"hour": 0, "bins": 4, "reason": "mislaid"}
 
 
 def sorter(*allowed: str, machines: tuple[str, ...] = ()) -> Sorter:
@@ -66,13 +67,18 @@ BAD = [
     ("gyms/g/branch", branch(timezone="../../etc/passwd"), "timezone"),
     ("gyms/g/branch", branch(openingHours={"mon": "late"}), "openingHours"),
     ("gyms/g/branch", branch(openingHours={"someday": "06:00-23:00"}), "openingHours"),
+    ("gyms/g/branch", branch(openingHours={"mon": "00:00-99999999999999:00"}), "time of day"),
     ("gyms/g/branch", branch(holidays=["soon"]), "holidays"),
+    ("gyms/g/branch", branch(publicUrl="javascript:alert(1)"), "publicUrl"),
     ("gyms/g/branch", branch(latitude=91), "not on Earth"),
     ("gyms/g/summary", summary(asOf=NOW + 7200), "future"),
+    ("gyms/g/summary", summary(asOf=-1e15), ">= 0"),
+    ("gyms/g/summary", summary(machines={"a": ["free", -1.0, None]}), ">= 0"),
     ("gyms/g/summary", summary(machines={"a": ["tired", None, None]}), "no status"),
     ("gyms/g/summary", summary(machines={"a": ["free", NOW * 2, None]}), "future"),
     ("gyms/g/digest/2027-01-14", digest("2027-01-13"), "under the topic of '2027-01-14'"),
     ("gyms/g/digest/2027-13-01", digest("2027-13-01"), "no day"),
+    ("gyms/g/digest/2027-01-14", digest("2027-01-14", lost=[LOST] * 385), "<= 384"),
     ("gyms/g/digest/2030-01-01", digest("2030-01-01"), "future"),
     ("gyms/g/gateway", b"maybe", "neither online nor offline"),
 ]
@@ -90,7 +96,9 @@ def test_what_breaks_a_rule_is_a_letter_with_its_reason(
 
 def test_more_machines_than_any_gym_has_are_refused() -> None:
     full = sorter(machines=tuple(f"m{n}" for n in range(MOST_MACHINES)))
-    assert "more than 5000 machines" in sort("gyms/g/bins", bins(), full).letters[0].reason
+    made_up = summary(machines={"a": ["free", None, None]})
+    for kind, told in (("bins", bins()), ("summary", made_up)):
+        assert "more than 5000 machines" in sort(f"gyms/g/{kind}", told, full).letters[0].reason
 
 
 def test_only_the_named_branches_may_send_where_some_are_named() -> None:
