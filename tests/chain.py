@@ -233,6 +233,12 @@ class HubProcess:
             reply = connection.getresponse()
             return reply.status, reply.read().decode()
 
+    def header(self, path: str, name: str) -> str | None:
+        connection = LocalConnection(self.folder / "var/hub/gateway.sock")
+        with closing(connection):
+            connection.request("GET", path)
+            return connection.getresponse().getheader(name)
+
     def get(self, path: str) -> Any:
         return self.call("GET", path)[1]
 

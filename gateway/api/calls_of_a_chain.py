@@ -66,7 +66,7 @@ def beside(backing: ChainBacking, live: Ready) -> list[web.RouteDef]:
     parts = (
         AdminRoutes(backing.admin),
         KeyRoutes(backing.credentials, backing.locksmith),
-        ChainScreens(backing.model, backing.config.branch.name, live, pages),
+        ChainScreens(backing.model, backing.config.branch.name, live, pages, backing.wall),
         PageRoutes(pages),
         DocsPage(pages),
         ElsewhereRoutes(backing.model, backing.having),

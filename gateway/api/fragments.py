@@ -34,9 +34,11 @@ def listed(title: str, views: Iterable[MachineView], words: Words) -> str:
     return f'<section><h2>{title}</h2><ul role="list">{rows}</ul></section>' if rows else ""
 
 
-def by_category(views: Sequence[MachineView], branch: BranchView, words: Words) -> str:
-    """Every machine, as the script shows them later."""
-    return "".join(_section(one, _of(one, views), words) for one in branch.categories)
+def by_category(
+    views: Sequence[MachineView], branch: BranchView, words: Words, at: str | None = ""
+) -> str:
+    """Every machine, as the script shows them later; `at`: who has their pages, None: nobody."""
+    return "".join(_section(one, _of(one, views), words, at) for one in branch.categories)
 
 
 def category_links(views: Sequence[MachineView], branch: BranchView) -> str:
@@ -50,9 +52,11 @@ def _link(category: CategoryView, free: int) -> str:
     return f'<a href="#category-{category.category}">{name} <b{none}>{free}</b></a>'
 
 
-def _section(category: CategoryView, views: Sequence[MachineView], words: Words) -> str:
+def _section(
+    category: CategoryView, views: Sequence[MachineView], words: Words, at: str | None
+) -> str:
     counted = words["common.free_here"].format(free=_free(views), all=len(views))
-    rows = "".join(_row(view, words) for view in views)
+    rows = "".join(_row(view, words, at) for view in views)
     heading = f'<h2 id="category-{category.category}" dir="auto">{escape(category.name)}</h2>'
     return f'<section><div>{heading}<p>{counted}</p></div><ul role="list">{rows}</ul></section>'
 
@@ -65,11 +69,12 @@ def _free(views: Sequence[MachineView]) -> int:
     return sum(view.status is Status.FREE for view in views)
 
 
-def _row(view: MachineView, words: Words) -> str:
+def _row(view: MachineView, words: Words, at: str | None = "") -> str:
+    link = "" if at is None else f' href="{escape(at)}/m/{view.machine}"'
     return (
         f'<li data-status="{view.status.value}">'
         f'<span class="sign" aria-hidden="true">{SIGNS[view.status]}</span>'
-        f'<a class="name" dir="auto" href="/m/{view.machine}">{escape(view.name)}</a>'
+        f'<a class="name" dir="auto"{link}>{escape(view.name)}</a>'
         f'<span class="state"><b>{word(view.status, words)}</b></span></li>'
     )
 

@@ -1,4 +1,4 @@
-"""The pages of a hub: every branch in a list, and the screen of each."""
+"""The pages of a hub: every branch in a list, the machines of each, and its screen."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,32 +9,39 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from config.sections import Kiosk
-from gateway.api.fragments import fill, languages
+from gateway.api.fragments import SIGNS, Words, by_category, category_links, fill, languages
 from gateway.api.languages import FIRST, Languages
 from gateway.api.pages import Pages
 from gateway.api.query import no_parameters
 from gateway.api.ready import Ready, packed_body, reply
 from gateway.api.screens import HTML, VARY, remember
 from gateway.core.events import Status
-from gateway.readmodel import BranchView, ReadModel
+from gateway.readmodel import BranchView, MachineView, ReadModel
 
 LANGUAGE = "lang"
 
 
 class ChainScreens:
-    """`/` and `/kiosk?branch=…`."""
+    """`/`, `/b/{gymId}` and `/kiosk?branch=…`."""
 
-    def __init__(self, model: ReadModel, name: str, ready: Ready, pages: Pages) -> None:
+    def __init__(
+        self, model: ReadModel, name: str, ready: Ready, pages: Pages, wall: Callable[[], float]
+    ) -> None:
         """`name`: the chain's."""
         self._model = model
         self._name = name
         self._ready = ready
         self._pages = pages
+        self._wall = wall
         self._languages = Languages(pages, FIRST)
 
     def routes(self) -> list[web.RouteDef]:
         """What is served here, to people rather than programs."""
-        return [web.get("/", self.show_chain), web.get("/kiosk", self.show_kiosk)]
+        return [
+            web.get("/", self.show_chain),
+            web.get("/b/{gymId}", self.show_branch),
+            web.get("/kiosk", self.show_kiosk),
+        ]
 
     async def show_chain(self, request: web.Request) -> web.Response:
         """Every branch, and how much of it is free."""
@@ -44,13 +51,25 @@ class ChainScreens:
         language = self._languages.chosen(request)
         return self._reply(request, ("/", language), partial(self._chain, language))
 
+    async def show_branch(self, request: web.Request) -> web.Response:
+        """A branch's machines; each leads to its page at the branch, where one can wait for it."""
+        if LANGUAGE in request.query:
+            return remember(request, self._languages.chosen(request))
+        no_parameters(request)
+        gym, language = request.match_info["gymId"], self._languages.chosen(request)
+        try:
+            branch = self._model.branch(gym)
+        except KeyError:
+            return to_the_list()
+        return self._reply(request, ("/b/", gym, language), partial(self._branch, branch, language))
+
     async def show_kiosk(self, request: web.Request) -> web.Response:
         """A branch's screen; what its address says further, its script reads."""
         language, gym = self._languages.of_place(request), request.query.get("branch", "")
         try:
             branch = self._model.branch(gym)
         except KeyError:
-            raise web.HTTPSeeOther("/") from None
+            return to_the_list()
         write = partial(self._kiosk, branch, language)
         return self._reply(request, ("/kiosk", gym, language), write)
 
@@ -68,9 +87,23 @@ class ChainScreens:
         more = {
             "chain": escape(self._name),
             "summary": words["common.free_of_all"].format(free=free, all=every),
-            "branches": "".join(_row(view, words["phone.other"]) for view in views),
+            "branches": "".join(_row(view, words, self._wall()) for view in views),
         }
         return fill(self._pages.text("chain/index.html"), self._common(language) | more)
+
+    def _branch(self, branch: BranchView, language: str) -> str:
+        words, views = self._languages.flat(language), self._machines(branch)
+        more = {
+            "branch": escape(branch.name),
+            "summary": _said(branch, words, self._wall()),
+            "categories": category_links(views, branch),
+            "machines": by_category(views, branch, words, branch.public_url),
+        }
+        return fill(self._pages.text("chain/branch.html"), self._common(language) | more)
+
+    def _machines(self, branch: BranchView) -> list[MachineView]:
+        of_each = (self._model.category(branch.gym, one.category) for one in branch.categories)
+        return [view for views in of_each for view in views]
 
     def _kiosk(self, branch: BranchView, language: str) -> str:
         more = {
@@ -94,19 +127,42 @@ class ChainScreens:
         }
 
 
+def to_the_list() -> web.Response:
+    """Whatever branch was asked for is none of ours, or is not any more."""
+    return web.Response(status=303, headers={"Location": "/"})
+
+
 def _counted(view: BranchView) -> tuple[int, int]:
     """(free, all) machines."""
     every = sum(sum(one.counts.values()) for one in view.categories)
-    return sum(one.counts.get(Status.FREE, 0) for one in view.categories), every
+    return _many(view, Status.FREE), every
 
 
-def _row(view: BranchView, counted: str) -> str:
-    free, every = _counted(view)
-    time = datetime.fromtimestamp(view.as_of, ZoneInfo(view.timezone)).strftime("%H:%M")
-    said = counted.format(free=free, all=every, time=time)
+def _many(view: BranchView, status: Status) -> int:
+    return sum(one.counts.get(status, 0) for one in view.categories)
+
+
+def _row(view: BranchView, words: Words, now: float) -> str:
+    (free, every), unknown = _counted(view), _many(view, Status.UNKNOWN)
+    status = Status.FREE if free else Status.UNKNOWN if unknown == every else Status.OCCUPIED
+    sign = SIGNS[status] if status is Status.UNKNOWN else free
     return (
-        f'<li data-status="{"free" if free else "occupied"}">'
-        f'<span class="sign" aria-hidden="true">{free}</span>'
-        f'<a class="name" dir="auto" href="/kiosk?branch={view.gym}">{escape(view.name)}</a>'
-        f'<span class="state">{said}</span></li>'
+        f'<li data-status="{status.value}">'
+        f'<span class="sign" aria-hidden="true">{sign}</span>'
+        f'<a class="name" dir="auto" href="/b/{view.gym}">{escape(view.name)}</a>'
+        f'<span class="state">{_said(view, words, now)} · '
+        f'<a href="/kiosk?branch={view.gym}">{words["phone.wall"]}</a></span></li>'
     )
+
+
+def _said(view: BranchView, words: Words, now: float) -> str:
+    """How much is free, how much nobody knows, and when that was said."""
+    (free, every), unknown = _counted(view), _many(view, Status.UNKNOWN)
+    said = words["phone.other_unknown" if unknown else "phone.other"]
+    return said.format(free=free, all=every, unknown=unknown, time=_time(view, now))
+
+
+def _time(view: BranchView, now: float) -> str:
+    """Of its last word, on its own clock; with the day where that is another one."""
+    at, today = (datetime.fromtimestamp(one, ZoneInfo(view.timezone)) for one in (view.as_of, now))
+    return at.strftime("%H:%M" if at.date() == today.date() else "%Y-%m-%d %H:%M")

@@ -306,8 +306,31 @@ def test_the_pages_show_every_branch_and_its_screen(start: Start, gym: Speaker) 
     status, page = hub.page("/kiosk?branch=hk-central")
     assert (status, 'data-gym="hk-central"' in page) == (200, True)
     assert hub.page("/branches/hk-central/qr.svg")[0] == 200
-    assert hub.page("/kiosk")[0] == 303
+    assert (hub.page("/kiosk")[0], hub.header("/kiosk", "Location")) == (303, "/")
     assert hub.page("/docs")[0] == hub.page("/openapi.json")[0] == 200
+
+
+def test_a_branch_of_the_list_leads_to_its_machines_and_they_to_the_branch(
+    start: Start, gym: Speaker
+) -> None:
+    hub = start()
+    gym.summarise(1, "free", "occupied")
+    until(lambda: status_of(hub) == "free")
+    assert 'href="/b/hk-central"' in hub.page("/")[1]
+    status, page = hub.page("/b/hk-central")
+    assert (status, 'data-status="occupied"' in page) == (200, True)
+    assert 'href="https://hk-central.example.org/m/bench-01"' in page
+    assert hub.page("/b/elsewhere")[0] == 303
+
+
+def test_a_branch_that_nobody_hears_is_unknown_in_the_list(start: Start, gym: Speaker) -> None:
+    hub = start()
+    gym.summarise(1, "free", "free", as_of=YESTERDAY + 3600.0)
+    gym.say("gateway", b"offline", retain=True)
+    until(lambda: status_of(hub) == "unknown")
+    page = hub.page("/")[1]
+    assert 'data-status="unknown"' in page
+    assert f"2 unknown, as of {day_of(YESTERDAY)} 09:00" in page
 
 
 def test_a_key_of_a_hub_is_made_by_the_same_command(start: Start, chain: str) -> None:

@@ -73,7 +73,8 @@ async function nameThings() {
 function showOthers(branches) {
   const items = branches.map(({ name, asOf, categories }) => {
     const sum = (what) => categories.reduce((all, one) => all + one[what], 0);
-    const state = t("phone.other", { free: sum("free"), all: sum("total"), time: clock(asOf) });
+    const unknown = sum("unknown");
+    const state = t(unknown ? "phone.other_unknown" : "phone.other", { free: sum("free"), all: sum("total"), unknown, time: clock(asOf) });
     return element("li", {}, element("span", { className: "name", textContent: name, dir: "auto" }), element("span", { className: "state", textContent: state }));
   });
   page.others.querySelector("ul").replaceChildren(...items);
