@@ -78,7 +78,7 @@ class Follower:
         was = self._picture.cursor
         async with conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            upto, version = await _where(conn)
+            upto, version = await where(conn)
             fresh = await branches.standings(conn, self._version)
             gap = upto.seq - was.seq if upto.epoch == was.epoch else MOST_AT_ONCE + 1
             new = await events(conn, was, upto) if 0 < gap <= MOST_AT_ONCE else []
@@ -95,7 +95,8 @@ class Follower:
             self._bus.publish(new)
 
 
-async def _where(conn: Connection) -> tuple[Cursor, int]:
+async def where(conn: Connection) -> tuple[Cursor, int]:
+    """The newest event, and the version of the newest change of a branch."""
     row = await (await conn.execute(WHERE)).fetchone()
     assert row is not None
     epoch, seq, version = row

@@ -1,5 +1,6 @@
 """A chain as a read model: what is now from the picture, what was from PostgreSQL."""
 
+import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -10,7 +11,7 @@ from gateway.core.bins import BIN_SECONDS
 from gateway.core.events import Cursor
 from gateway.core.forecast import HORIZON, Prediction
 from gateway.hub import past
-from gateway.hub.follower import MOST_AT_ONCE, events
+from gateway.hub.follower import MOST_AT_ONCE, events, where
 from gateway.hub.picture import Picture, Shown
 from gateway.hub.schema import Connection, number
 from gateway.readmodel import (
@@ -25,6 +26,7 @@ from gateway.readmodel import (
 
 T = TypeVar("T")
 WEEK_KEPT = 1800.0  # seconds a computed week serves: it is 8 weeks long and moves slowly
+LOOK_AGAIN, LOOKS = 0.05, 60  # seconds, times: another hub may be ahead of us by as much as 3 s
 MOST_WEEKS = 2000  # weeks kept: 672 numbers each, some 40 MB
 OLDEST = "SELECT coalesce(min(seq), 0) FROM events"
 
@@ -85,11 +87,23 @@ class Chain:
         upto = self._picture.cursor
         if cursor.epoch != upto.epoch:
             return Replay((), upto, reset="another_epoch")
-        if cursor.seq > upto.seq:
+        if cursor.seq > upto.seq and not await self._catch_up(cursor):
             return Replay((), upto, reset="unknown_id")
+        upto = self._picture.cursor
         if upto.seq - cursor.seq > MOST_AT_ONCE:
             return Replay((), upto, reset="too_old")
         return await self._read(partial(_replay, after=cursor, upto=upto))
+
+    async def _catch_up(self, cursor: Cursor) -> bool:
+        """Another hub was quicker to tell: wait until we have taken in as much."""
+        stored, _ = await self._read(where)
+        if stored.epoch != cursor.epoch or stored.seq < cursor.seq:
+            return False
+        for _ in range(LOOKS):
+            if self._picture.cursor.seq >= cursor.seq:
+                return True
+            await asyncio.sleep(LOOK_AGAIN)
+        return False
 
     async def page(self, after: Cursor | None, limit: int) -> Replay:
         """A piece of the log."""
