@@ -79,14 +79,15 @@ class Follower:
         async with conn.transaction():
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             upto, version = await where(conn)
-            fresh = await branches.standings(conn, self._version)
+            goes_on = upto.epoch == was.epoch and version >= self._version  # else: was restored
+            fresh = await branches.standings(conn, self._version if goes_on else None)
             gap = upto.seq - was.seq if upto.epoch == was.epoch else MOST_AT_ONCE + 1
             new = await events(conn, was, upto) if 0 < gap <= MOST_AT_ONCE else []
             counted = await (await conn.execute("SELECT name, count FROM counts")).fetchall()
         self.counts = {str(name): int(str(count)) for name, count in counted}
-        first, self._version = self._version < 0, version
-        others = self._picture.take(fresh) if fresh else False
-        self._picture.cursor = upto
+        first = self._version < 0
+        others = self._picture.take(fresh, whole=not goes_on) if fresh or not goes_on else False
+        self._version, self._picture.cursor = version, upto
         if first:
             return
         if others or not 0 <= gap <= MOST_AT_ONCE or len(new) != gap:

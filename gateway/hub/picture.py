@@ -41,9 +41,12 @@ class Picture:
     def __getitem__(self, gym: str) -> Shown:
         return self._shown[gym]
 
-    def take(self, standings: Mapping[str, Standing]) -> bool:
-        """How these stand now; True: other machines are shown than before."""
-        others = False
+    def take(self, standings: Mapping[str, Standing], *, whole: bool = False) -> bool:
+        """How these stand now (`whole`: of all); True: other machines are shown."""
+        gone = self._shown.keys() - standings.keys() if whole else frozenset()
+        for gym in gone:
+            del self._shown[gym]
+        others = bool(gone)
         for gym, standing in standings.items():
             was = self._shown.get(gym)
             if (described := standing.described) is None:

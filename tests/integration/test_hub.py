@@ -158,6 +158,18 @@ def test_a_database_that_lost_rows_is_filled_up(start: Start, gym: Speaker, chai
     assert until(lambda: gym.asked)[0]["hours"] == [1]
 
 
+def test_hubs_that_run_show_what_a_restored_database_has(
+    start: Start, gym: Speaker, chain: str
+) -> None:
+    hub = start()
+    gym.summarise(1, "free", "occupied")
+    until(lambda: status_of(hub) == "free")
+    with psycopg.connect(chain) as conn:
+        conn.execute("UPDATE branches SET summary = NULL, version = 0")
+        conn.execute("UPDATE numbering SET epoch = md5(random()::text), version = 0")
+    until(lambda: status_of(hub) == "unknown")
+
+
 def test_what_is_declared_lost_is_kept_and_not_asked_for(start: Start, gym: Speaker) -> None:
     hub = start("[proof]\nsettle = 0\ncalm = 0\n")
     rows = a_day(YESTERDAY)
