@@ -3,13 +3,15 @@
 Months begin in UTC and are made ahead and on demand. What is too old goes a whole month at a time.
 """
 
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, errors, sql
 
 DAY = 86_400
 CHUNK = 30 * DAY  # seconds of a hypertable's chunk
+PATIENCE = 500  # milliseconds a drop waits for who reads
 BINS = """
 CREATE TABLE bins (
     machine integer NOT NULL,
@@ -24,6 +26,8 @@ CREATE TABLE bins (
 """
 Month = tuple[int, int]
 Connection = AsyncConnection[tuple[object, ...]]
+
+log = logging.getLogger(__name__)
 
 
 def month_of(start: int) -> Month:
@@ -85,12 +89,7 @@ class Months:
         """Make the months of these bins; on its own, before the bins' transaction."""
         missing = sorted({month_of(start) for start in starts} - self._known)
         for month in [] if self._timescale else missing:
-            first, last = bounds(month)
-            await conn.execute(
-                sql.SQL(
-                    "CREATE TABLE IF NOT EXISTS {} PARTITION OF bins FOR VALUES FROM ({}) TO ({})"
-                ).format(sql.Identifier(name_of(month)), first, last)
-            )
+            await _make(conn, month)
             self._known.add(month)
 
     async def drop_before(self, conn: Connection, start: float) -> list[str]:
@@ -99,10 +98,34 @@ class Months:
             await conn.execute("SELECT drop_chunks('bins', older_than => %s::bigint)", [int(start)])
             return []
         old = sorted(month for month in self._known if bounds(month)[1] <= start)
-        for month in old:
+        gone = [month for month in old if await _drop(conn, month)]
+        self._known.difference_update(gone)
+        return [name_of(month) for month in gone]
+
+
+async def _make(conn: Connection, month: Month) -> None:
+    """Attached, not made as a part: that would wait for everyone who reads, and stop the rest."""
+    first, last = bounds(month)
+    table = sql.Identifier(name_of(month))
+    async with conn.transaction():
+        await conn.execute(sql.SQL("CREATE TABLE {} (LIKE bins INCLUDING INDEXES)").format(table))
+        await conn.execute(
+            sql.SQL("ALTER TABLE bins ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+                table, first, last
+            )
+        )
+
+
+async def _drop(conn: Connection, month: Month) -> bool:
+    """False: somebody reads, such as a backup. Whoever waits for that lock stops all others."""
+    try:
+        async with conn.transaction():
+            await conn.execute(f"SET LOCAL lock_timeout = {PATIENCE}")
             await conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name_of(month))))
-            self._known.discard(month)
-        return [name_of(month) for month in old]
+    except errors.LockNotAvailable:
+        log.info("%s is too old, but is being read: it is dropped later", name_of(month))
+        return False
+    return True
 
 
 def _month(name: str) -> Month:

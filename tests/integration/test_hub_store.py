@@ -91,6 +91,19 @@ async def test_what_is_too_old_goes_a_month_at_a_time(conn: Connection) -> None:
     assert [start for start, *_ in await kept(conn)] == [NOVEMBER]
 
 
+async def test_a_backup_that_reads_for_long_stops_neither_a_new_month_nor_what_is_too_old(
+    conn: Connection, chain: str
+) -> None:
+    await store(conn, row(NOVEMBER - DAY), row(NOVEMBER))
+    months = await Months.of(conn)
+    async with await psycopg.AsyncConnection.connect(chain) as backup:
+        await backup.execute("SELECT count(*) FROM bins")
+        await conn.execute("SET lock_timeout = '10s'")
+        await months.see_to(conn, [NOVEMBER + 31 * DAY])
+        assert await months.drop_before(conn, NOVEMBER + DAY) == []
+    assert await months.drop_before(conn, NOVEMBER + DAY) == ["bins_2026_10"]
+
+
 async def test_two_writers_of_the_same_bins_do_not_wait_for_each_other_in_a_ring(
     conn: Connection, chain: str
 ) -> None:
