@@ -67,7 +67,7 @@ class HubConfig(Section, frozen=True):
 
 def load_hub(path: Path) -> HubConfig:
     """The hub that this file describes. ConfigError."""
-    text = text_of(path)
+    text = text_of(path, "hub.toml")
     document = document_of(path, text)
     found = Findings(text, document)
     config, more = HubConfig(hub=Hub(postgres=""), broker=Broker(urls=())), False

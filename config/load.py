@@ -34,12 +34,12 @@ def load(path: Path) -> Config:
     return parse(path, text_of(path))
 
 
-def text_of(path: Path) -> str:
-    """The file as it is written. ConfigError."""
+def text_of(path: Path, example: str = "branch.toml") -> str:
+    """The file as it is written; `example`: what one of its kind looks like. ConfigError."""
     try:
         return _read(path).decode()
     except OSError as error:
-        raise ConfigError(path, (_unreadable(path, error),)) from None
+        raise ConfigError(path, (_unreadable(path, error, example),)) from None
     except ValueError as error:
         raise ConfigError(path, (_no_toml(path, error),)) from None
 
@@ -96,9 +96,9 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _unreadable(path: Path, error: OSError) -> Mistake:
+def _unreadable(path: Path, error: OSError, example: str) -> Mistake:
     if isinstance(error, FileNotFoundError):
-        hint = "name another with --config, or copy config/examples/branch.toml there"
+        hint = f"name another with --config, or copy config/examples/{example} there"
         return Mistake(str(path), "is not there", hint)
     hint = f"`ls -l {path}` tells whose it is; the gateway's user must be able to read it"
     return Mistake(str(path), f"cannot be read ({error.strerror})", hint)

@@ -6,6 +6,7 @@ import logging
 import signal
 import sqlite3
 import sys
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,13 @@ async def _until_told(chain: "ChainHub") -> None:
 @hub.command()
 @HUB_CONFIG
 @JSON_OBJECT
-@click.option("--letters", default=20, show_default=True, help="So many dead letters.")
+@click.option(
+    "--letters",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="So many dead letters.",
+)
 def doctor(path: Path, *, as_json: bool, letters: int) -> None:
     """What the hub has, what is missing, and what it could not use and why.
 
@@ -134,11 +141,16 @@ def _lines(found: dict[str, Any]) -> list[str]:
             for one in found["lost"]
         ),
         *(
-            f"dead letter: {one['topic']} ({one['size']} bytes): {one['reason']}"
+            f"dead letter: {_when(one['at'])} {one['topic']} ({one['size']} bytes): {one['reason']}"
             for one in found["deadLetters"]
         ),
         *(f"problem: {problem}" for problem in found["problems"]),
     ]
+
+
+def _when(at: float) -> str:
+    """In UTC, as the days of holes are."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _about(rows: int | None) -> str:

@@ -4,10 +4,12 @@ from typing import LiteralString
 
 from gateway.hub.schema import LEADING, Connection
 
+RECENTLY = 86_400  # seconds: an older letter tells what was, and is no problem any more
 SHOWN = 50  # holes, losses and silent branches
 
 Report = dict[str, object]
 
+BEGUN: LiteralString = "SELECT to_regclass('numbering') IS NOT NULL"
 STATE: LiteralString = """
 SELECT (SELECT max(number) FROM migrations), epoch, seq,
        (SELECT count(*) FROM branches WHERE described IS NOT NULL) FROM numbering
@@ -30,14 +32,17 @@ SELECT gym, day::text, holes, asked FROM digests WHERE holes <> '{}' ORDER BY da
 LOST: LiteralString = """
 SELECT gym, day::text, hour, bins, reason FROM lost ORDER BY day DESC, gym, hour LIMIT %s
 """
+RECENT: LiteralString = "SELECT count(*) FROM dead_letters WHERE at > %s"
 LETTERS: LiteralString = """
 SELECT id, at, gym, topic, size, reason, substring(payload for 200)
 FROM dead_letters ORDER BY id DESC LIMIT %s
 """
 
 
-async def examine(conn: Connection, letters: int) -> Report:
-    """Everything, as JSON shows it."""
+async def examine(conn: Connection, letters: int, now: float) -> Report:
+    """Everything, as JSON shows it. Raises OSError: there is nothing to examine."""
+    if await _rows(conn, BEGUN) != [(True,)]:
+        raise OSError("PostgreSQL: no hub has begun here; `gateway hub run` makes its tables")
     schema, epoch, seq, branches = (await _rows(conn, STATE))[0]
     consumer = await _rows(conn, CONSUMER, LEADING)
     found: Report = {
@@ -56,10 +61,11 @@ async def examine(conn: Connection, letters: int) -> Report:
             await _rows(conn, LETTERS, letters),
         ),
     }
-    return found | {"problems": _problems(found)}
+    recent = await _rows(conn, RECENT, int(now - RECENTLY))
+    return found | {"problems": _problems(found, recent_letters=recent != [(0,)])}
 
 
-def _problems(found: Report) -> list[str]:
+def _problems(found: Report, *, recent_letters: bool) -> list[str]:
     problems = []
     if found["consumer"] is None:
         problems.append("no hub consumes: start one, or look at the log of those that run")
@@ -69,8 +75,8 @@ def _problems(found: Report) -> list[str]:
         )
     if found["lost"]:
         problems.append("branches have declared bins lost")
-    if found["deadLetters"]:
-        problems.append("some messages could not be used; mend who sends them")
+    if recent_letters:
+        problems.append("some messages of the last day could not be used; mend who sends them")
     return problems
 
 

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 
 from gateway.core.digests import Row
-from gateway.hub import bins
+from gateway.hub import bins, doctor, letters
 from gateway.hub.partitions import Month, Months, ahead, month_of
 from gateway.hub.schema import Connection, NewerSchemaError, migrate, number
+from gateway.hub.sorting import Letter
 
 NOVEMBER, DAY = 1_793_491_200, 86_400  # 2026-11-01
 
@@ -138,3 +139,19 @@ async def test_a_newer_schema_is_left_alone(conn: Connection) -> None:
     await conn.execute("INSERT INTO migrations VALUES (99)")
     with pytest.raises(NewerSchemaError, match="install a newer hub"):
         await migrate(conn)
+
+
+async def test_a_database_in_which_no_hub_has_begun_is_told_apart(chain: str) -> None:
+    async with await psycopg.AsyncConnection.connect(chain, autocommit=True) as conn:
+        with pytest.raises(OSError, match="gateway hub run"):
+            await doctor.examine(conn, 20, 0.0)
+
+
+async def test_a_letter_of_the_day_before_yesterday_is_shown_and_no_problem(
+    conn: Connection,
+) -> None:
+    await letters.put(conn, [Letter("g", "gyms/g/bins", b"{", "truncated")], 1000.0)
+    soon, later = [await doctor.examine(conn, 20, 1000.0 + days * DAY) for days in (0.5, 2)]
+    assert soon["deadLetters"] == later["deadLetters"]
+    told = ["could not be used" in str(report["problems"]) for report in (soon, later)]
+    assert told == [True, False]
