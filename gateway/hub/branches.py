@@ -51,19 +51,37 @@ async def put(
     await conn.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 
-async def standings(conn: Connection, since: int | None = None) -> dict[str, Standing]:
-    """Those that changed after that version; None: all."""
+class Descriptions:
+    """Each is read once: a branch says the same of itself for months, and a summary a second."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[object, Branch | None]] = {}  # a row of `branches` each
+
+    def of(self, gym: str, payload: object) -> Branch | None:
+        """What that says."""
+        said, branch = self._known.get(gym, (None, None))
+        if said != payload:
+            branch = _read(Branch, payload, gym)
+            self._known[gym] = payload, branch
+        return branch
+
+
+async def standings(
+    conn: Connection, since: int | None = None, descriptions: Descriptions | None = None
+) -> dict[str, Standing]:
+    """Those that changed after that version; None: all. `descriptions`: read before."""
     cursor = await (conn.execute(ALL) if since is None else conn.execute(SINCE, [since]))
-    return {str(row[0]): _standing(row) for row in await cursor.fetchall()}
+    known = descriptions or Descriptions()
+    return {str(row[0]): _standing(row, known) for row in await cursor.fetchall()}
 
 
-def _standing(row: tuple[object, ...]) -> Standing:
+def _standing(row: tuple[object, ...], known: Descriptions) -> Standing:
     gym, described, summary, heard, hushed, why = row
     assert isinstance(gym, str)
     assert isinstance(heard, float)
     return Standing(
         gym,
-        _read(Branch, described, gym),
+        known.of(gym, described),
         _read(Summary, summary, gym),
         heard,
         hushed if isinstance(hushed, float) else None,

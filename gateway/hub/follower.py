@@ -43,6 +43,7 @@ class Follower:
         self._bus = bus
         self._begin_anew = begin_anew
         self._version = -1
+        self._descriptions = branches.Descriptions()
         self.problem = ""
         """Why what we show may be old; empty while we follow."""
         self.counts: dict[str, int] = {}
@@ -80,7 +81,9 @@ class Follower:
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             upto, version = await where(conn)
             goes_on = upto.epoch == was.epoch and version >= self._version  # else: was restored
-            fresh = await branches.standings(conn, self._version if goes_on else None)
+            fresh = await branches.standings(
+                conn, self._version if goes_on else None, self._descriptions
+            )
             gap = upto.seq - was.seq if upto.epoch == was.epoch else MOST_AT_ONCE + 1
             new = await events(conn, was, upto) if 0 < gap <= MOST_AT_ONCE else []
             counted = await (await conn.execute("SELECT name, count FROM counts")).fetchall()

@@ -1,12 +1,15 @@
 """How a branch stands, from its newest messages: pure steps from one standing to the next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from gateway.chain import Branch, Summary
 from gateway.core.events import Cause, Status
 
+STATUSES: Mapping[str, Status] = {one.value: one for one in Status}
+CAUSES: Mapping[str | None, Cause] = {one.value: one for one in Cause}
+"""One that a newer branch knows and we do not is an observation to us."""
 Why = Literal["offline", "silent"]
 """The broker told us that its gateway is gone; or nobody has heard of it for too long."""
 
@@ -54,7 +57,15 @@ class Standing:
             return Now(Status.UNKNOWN, Cause.SILENT, self.hushed, self.hushed)
         status, since, cause = told
         last_change = self.summary.as_of if since is None else since
-        return Now(Status(status), _cause(cause), last_change, self.summary.as_of)
+        return Now(
+            STATUSES[status], CAUSES.get(cause, Cause.OBSERVED), last_change, self.summary.as_of
+        )
+
+    def said(self, machine: str) -> object:
+        """What its word on that machine is; None: it has said nothing that counts as now."""
+        if self.summary is None or self.hushed is not None:
+            return None
+        return self.summary.machines.get(machine)
 
 
 def tell(was: Standing, told: Summary, at: float) -> Standing:
@@ -82,6 +93,8 @@ def changes(was: Standing, is_now: Standing) -> list[Change]:
         return []
     found = []
     for machine in dict.fromkeys((*was.machines(), *is_now.machines())):
+        if (word := was.said(machine)) is not None and word == is_now.said(machine):
+            continue  # most of them; one that does not say since when has not changed either
         before, after = was.now(machine), is_now.now(machine)
         fresh = was.summary is None or machine not in was.summary.machines
         if fresh or before[:3] != after[:3]:
@@ -94,8 +107,3 @@ def _is_newer(told: Summary, known: Summary) -> bool:
     if told.epoch == known.epoch and told.seq != known.seq:
         return told.seq > known.seq
     return told.as_of > known.as_of
-
-
-def _cause(word: str | None) -> Cause:
-    """A cause that a newer branch knows and we do not is an observation to us."""
-    return Cause(word) if word in set(Cause) else Cause.OBSERVED

@@ -20,11 +20,14 @@ class Shown:
         self.standing = standing
         self.described = described
         self.opening = opening
-        known: Mapping[str, MachineView] = (
-            was.machines if was and was.described.machines == described.machines else {}
-        )
+        known: Mapping[str, MachineView] = {}
+        if was and was.described.machines == described.machines:
+            known = was.machines
         self.machines: dict[str, MachineView] = {
-            m.machine_id: _machine(standing, m, known.get(m.machine_id)) for m in described.machines
+            m.machine_id: known[m.machine_id]
+            if m.machine_id in known and _says_the_same(standing, was, m.machine_id)
+            else _machine(standing, m)
+            for m in described.machines
         }
         self.view = _branch(standing, described, opening, self.machines.values())
 
@@ -84,11 +87,14 @@ class Picture:
         return [gym for gym, shown in self._shown.items() if shown.standing.hushed is not None]
 
 
-def _machine(standing: Standing, told: Machine, was: MachineView | None) -> MachineView:
-    """The same object where nothing changed: new ones would be work for the collector."""
+def _says_the_same(standing: Standing, was: "Shown | None", machine: str) -> bool:
+    """Then its view goes on: new objects would be work for the collector."""
+    word = standing.said(machine)
+    return word is not None and was is not None and was.standing.said(machine) == word
+
+
+def _machine(standing: Standing, told: Machine) -> MachineView:
     status, cause, last_change, _ = standing.now(told.machine_id)
-    if was and (was.status, was.cause, was.last_change) == (status, cause, last_change):
-        return was
     return MachineView(
         gym=standing.gym,
         machine=told.machine_id,

@@ -29,6 +29,14 @@ def test_what_changed_is_told_and_nothing_else() -> None:
     assert (only.machine, only.now.status, only.now.timestamp) == ("b", Status.OCCUPIED, 200.0)
 
 
+def test_a_status_of_which_nobody_knows_since_when_has_not_changed() -> None:
+    first, second = summary(1, 100.0, a="free"), summary(2, 200.0, a="free")
+    for told in (first, second):
+        told.machines["a"] = ("free", None, "observed")
+    was = tell(Standing("g"), first, 100.0)
+    assert not changes(was, tell(was, second, 200.0))
+
+
 @pytest.mark.parametrize(
     ("seq", "as_of", "epoch"), [(1, 300.0, "e"), (2, 200.0, "e"), (9, 100.0, "f")]
 )
