@@ -11,7 +11,7 @@ from config.hub import HubConfig
 from gateway.hub.ears import DIGESTS, Ears
 from gateway.hub.proof import Prover, Wall
 from gateway.hub.schema import LEADING, Connection
-from gateway.hub.sorting import Message
+from gateway.hub.waiting import Waiting
 from gateway.hub.writing import Writing, count
 
 TRY_EVERY = 1.0  # seconds between two attempts to become the one
@@ -19,7 +19,6 @@ IDLE = 4_000  # milliseconds without a statement, then PostgreSQL ends a session
 BEAT = 1.0  # seconds between statements while nothing is to be stored
 LOOK_EVERY = 5.0  # seconds between two looks at digests and at who is silent
 HOUSE_EVERY = 3600.0  # seconds
-MOST_AT_ONCE = 64  # messages of one transaction: 32,000 bins, 0.4 s; MQTT 3.1.1 brokers send 1,000
 PAUSE = 1.0  # seconds after a fault of the database
 
 Hear = Callable[[str, bytes, Callable[[], None]], None]
@@ -42,32 +41,6 @@ class Port(Protocol):
 
     def reread(self, kind: str) -> None:
         """What is retained of `gyms/+/{kind}` once more."""
-
-
-class Waiting:
-    """Messages that no transaction has taken yet; the broker bounds them: none is acknowledged."""
-
-    def __init__(self) -> None:
-        self._messages: list[Message] = []
-        self._some = asyncio.Event()
-
-    def put(self, topic: str, payload: bytes, receipt: Callable[[], None]) -> None:
-        """One more."""
-        self._messages.append(Message(topic, payload, receipt))
-        self._some.set()
-
-    async def take(self, patience: float) -> list[Message]:
-        """The oldest, at most `MOST_AT_ONCE`; [] if none came within `patience` seconds."""
-        try:
-            async with asyncio.timeout(patience):
-                await self._some.wait()
-        except TimeoutError:
-            return []
-        taken = self._messages[:MOST_AT_ONCE]
-        del self._messages[:MOST_AT_ONCE]
-        if not self._messages:
-            self._some.clear()
-        return taken
 
 
 class Consumer:
@@ -146,7 +119,7 @@ class Consumer:
             batch = await waiting.take(BEAT)
             ears.hear(batch, monotonic())
             if batch:
-                await writing.store(conn, batch)
+                await writing.store(conn, batch, waiting.superseded())
                 for message in batch:
                     message.receipt()
             else:

@@ -75,10 +75,14 @@ class Writing:
         found = await Months.of(conn), await Numbers.of(conn), await branches.standings(conn)
         return cls(config, *found, wall(), wall)
 
-    async def store(self, conn: Connection, batch: Sequence[Message]) -> None:
-        """All of it, committed. Raises psycopg.Error: nothing of it is."""
+    async def store(self, conn: Connection, batch: Sequence[Message], superseded: int = 0) -> None:
+        """All of it, committed. Raises psycopg.Error: nothing of it is.
+
+        `superseded`: so many more came, and gave way to newer ones.
+        """
         try:
-            await self._store(conn, self._sorter.sort(batch), len(batch))
+            counted = Counter(messages=len(batch) + superseded, superseded=superseded)
+            await self._store(conn, self._sorter.sort(batch), counted)
         except UNUSABLE as error:
             if len(batch) == 1:
                 await self._bury(conn, batch[0], error)
@@ -99,7 +103,7 @@ class Writing:
             if one.heard < oldest and one.hushed is None
         }
         if hushed:
-            await self._store(conn, Sorted(), 0, hushed)
+            await self._store(conn, Sorted(), Counter(), hushed)
 
     async def keep_house(self, conn: Connection) -> bool:
         """Months ahead are made, what is too old goes; False: there is more of it."""
@@ -114,7 +118,7 @@ class Writing:
         self,
         conn: Connection,
         found: Sorted,
-        messages: int,
+        counted: Counter[str],
         standings: dict[str, Standing] | None = None,
     ) -> None:
         now = self._wall()
@@ -139,7 +143,7 @@ class Writing:
             await proof.take(conn, found.digests, touched, now)
             told = [*found.letters, *self._contradictions(found, stored)]
             await letters.put(conn, told, now)
-            await count(conn, _counts(found, stored, messages, len(told)))
+            await count(conn, counted + _counts(found, stored, len(told)))
         self.newest_bins.update((gym, now) for gym, _ in found.rows)
         self._standings.update(fresh)
         self._noted.update((gym, one.heard) for gym, one in noted.items())
@@ -218,9 +222,8 @@ def _step(was: Standing, told: Told, now: float) -> Standing:
     return tell(was, told.word, now)
 
 
-def _counts(found: Sorted, stored: bins.Stored, messages: int, dead: int) -> Counter[str]:
+def _counts(found: Sorted, stored: bins.Stored, dead: int) -> Counter[str]:
     return Counter(
-        messages=messages,
         bins=stored.new,
         corrections=stored.corrected,
         duplicates=stored.absorbed,

@@ -29,6 +29,7 @@ MOST_WAITING = 2000  # messages at QoS 0, which nothing holds back; the rest of 
 CONNECT_WITHIN = 10.0  # seconds until a broker that does not answer is given up
 CLOSE_WITHIN = 1.0  # seconds
 AGAIN = ("branch", "summary", "gateway")  # at each connect: how things stand now
+PASSING = frozenset(("summary",))  # QoS 0: a session need not keep what is retained and renewed
 REFUSED_AGAIN = 10.0  # seconds: a cluster that elects a leader refuses for some
 ONCE = ("bins", "digest/+")  # the session keeps what comes; digests of 90 days come once
 REFUSED = 0x80  # reason codes from here on are refusals
@@ -276,16 +277,19 @@ def aim(client: Client, host: str, port: int, version: MQTTProtocolVersion) -> N
 
 def subscribe(client: Client, *, session: bool) -> None:
     """How things stand comes at each connect, what happens only once."""
-    filters = [(f"gyms/+/{kind}", kind in AGAIN) for kind in (*AGAIN, *ONCE)]
+    filters = [(kind, int(kind not in PASSING)) for kind in (*AGAIN, *ONCE)]
     if client.protocol == MQTTv5:
+        retain = {kind: SEND if kind in AGAIN else SEND_IF_NEW for kind, _ in filters}
         client.subscribe(
             [
-                (topic, SubscribeOptions(qos=1, retainHandling=SEND if again else SEND_IF_NEW))
-                for topic, again in filters
+                (f"gyms/+/{kind}", SubscribeOptions(qos=qos, retainHandling=retain[kind]))
+                for kind, qos in filters
             ]
         )
         return
-    client.subscribe([(topic, 1) for topic, again in filters if again or not session])
+    client.subscribe(
+        [(f"gyms/+/{kind}", qos) for kind, qos in filters if kind in AGAIN or not session]
+    )
 
 
 def _call(call: Callable[[], object]) -> None:

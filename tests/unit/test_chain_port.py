@@ -1,8 +1,12 @@
 """Which node of a cluster is tried next, and by which version of MQTT."""
 
-from paho.mqtt.client import MQTTv5, MQTTv311
+from unittest.mock import Mock
 
-from gateway.ports.chain_port import ChainPort, Login
+import pytest
+from paho.mqtt.client import MQTTv5, MQTTv311
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from gateway.ports.chain_port import ChainPort, Login, subscribe
 
 URLS = ("mqtt://one", "mqtt://two")
 
@@ -23,3 +27,13 @@ def test_the_version_that_worked_is_the_next_one_again_at_the_next_node() -> Non
         ("mqtt://one", MQTTv311),
         ("mqtt://two", MQTTv5),
     ]
+
+
+@pytest.mark.parametrize("version", [MQTTv5, MQTTv311])
+def test_a_session_keeps_all_but_summaries(version: MQTTProtocolVersion) -> None:
+    client = Mock(protocol=version)
+    subscribe(client, session=False)
+    asked = dict(client.subscribe.call_args.args[0])
+    kept = {topic: getattr(how, "QoS", how) for topic, how in asked.items()}
+    assert [topic for topic, qos in kept.items() if qos == 0] == ["gyms/+/summary"]
+    assert len(kept) == 5
