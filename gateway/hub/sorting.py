@@ -1,7 +1,7 @@
 """Messages of branches, read and held against the rules; what breaks one becomes a dead letter."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -27,6 +27,7 @@ DIGESTS_KEPT = 100 * 86_400.0  # seconds: branches clear theirs after 90 days
 MOST_BRANCHES = 5000  # a chain of a thousand is large
 MOST_MACHINES = 5000  # of one branch, those of its past included: no gym has a tenth of them
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+EARLY = 60.0  # seconds a summary may come before the description of its branch
 STATUSES = frozenset(status.value for status in Status)
 
 
@@ -91,14 +92,12 @@ class Sorter:
         self._kept = kept
         self._wall = wall
         self._epochs: dict[str, tuple[str, str]] = {}
+        self._early: dict[str, tuple[Message, float]] = {}  # gymId → its summary, waiting since
 
     def sort(self, messages: Iterable[Message]) -> Sorted:
-        """Every message as what it says, or as a letter; one that is cleared says nothing.
-
-        Descriptions first: brokers keep no order between retained topics.
-        """
+        """Every message as what it says, or as a letter; one that is cleared says nothing."""
         found = Sorted()
-        for message in sorted(messages, key=lambda one: not _describes(one)):
+        for message in self._in_order([*messages]):
             gym = message.topic.split("/", 2)[1] if message.topic.count("/") > 1 else ""
             try:
                 if message.payload:
@@ -109,6 +108,22 @@ class Sorter:
                 found.letters.append(Letter(gym, *message[:2], str(error)))
         return found
 
+    def _in_order(self, messages: list[Message]) -> Iterator[Message]:
+        """Descriptions first: brokers keep no order between retained topics."""
+        yield from [one for one in messages if _describes(one)]
+        for gym in [gym for gym in self._early if gym in self._described]:
+            yield self._early.pop(gym)[0]
+        yield from [one for one in messages if not _describes(one)]
+
+    def _comes_early(self, gym: str, message: Message) -> bool:
+        """Whether it waits for who it is of: at QoS 0 it overtakes the description."""
+        _, since = self._early.get(gym, (message, self._wall()))
+        is_full = gym not in self._early and len(self._early) >= MOST_BRANCHES
+        if self._allowed or is_full or self._wall() - since > EARLY:
+            return False
+        self._early[gym] = message, since
+        return True
+
     def _read(self, message: Message, gym: str, found: Sorted) -> None:
         kind = message.topic.removeprefix(f"gyms/{gym}/")
         if not ID.fullmatch(gym):
@@ -118,6 +133,8 @@ class Sorter:
             return
         may_come_first = not self._allowed and kind.startswith("digest/")  # retained: see `sort`
         if gym not in (self._allowed or self._described) and not may_come_first:
+            if kind == "summary" and self._comes_early(gym, message):
+                return
             raise ChainError(f"{gym!r} is not allowed, or has not described itself yet")
         if kind == "bins":
             self._bins(gym, message.payload, found)

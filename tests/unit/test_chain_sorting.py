@@ -114,6 +114,20 @@ def test_who_describes_itself_is_heard_from_then_on() -> None:
     assert sort("gyms/new/bins", bins(gymId="new"), anyone).rows
 
 
+def test_a_summary_that_overtook_the_description_is_heard_with_it() -> None:
+    now = [NOW]
+    anyone = Sorter((), [], lambda _gym: (), 30 * DAY, lambda: now[0])
+    assert sort("gyms/g/summary", summary(), anyone) == Sorted()
+    assert [type(one.word).__name__ for one in sort("gyms/g/branch", branch(), anyone).told] == [
+        "Branch",
+        "Summary",
+    ]
+    strange = [sort("gyms/x/summary", summary(gymId="x"), anyone)]
+    now[0] += 61
+    strange.append(sort("gyms/x/summary", summary(gymId="x"), anyone))
+    assert [len(found.letters) for found in strange] == [0, 1]
+
+
 def test_what_is_cleared_or_long_past_says_nothing_and_is_no_fault() -> None:
     assert sort("gyms/g/digest/2026-01-01", b"") == Sorted()
     assert sort("gyms/g/digest/2026-01-01", digest("2026-01-01")) == Sorted(heard={"g"})
