@@ -14,6 +14,10 @@ Why = Literal["offline", "silent"]
 """The broker told us that its gateway is gone; or nobody has heard of it for too long."""
 
 
+Words = Mapping[str, tuple[str, float | None, str | None]]
+"""machine → (status, since when, cause)."""
+
+
 class Now(NamedTuple):
     """What a machine is, since when, and when that was said (epoch seconds)."""
 
@@ -61,11 +65,9 @@ class Standing:
             STATUSES[status], CAUSES.get(cause, Cause.OBSERVED), last_change, self.summary.as_of
         )
 
-    def said(self, machine: str) -> object:
-        """What its word on that machine is; None: it has said nothing that counts as now."""
-        if self.summary is None or self.hushed is not None:
-            return None
-        return self.summary.machines.get(machine)
+    def words(self) -> Words:
+        """What it says of its machines; nothing while none of it counts as now."""
+        return self.summary.machines if self.summary and self.hushed is None else {}
 
 
 def tell(was: Standing, told: Summary, at: float) -> Standing:
@@ -91,9 +93,9 @@ def changes(was: Standing, is_now: Standing) -> list[Change]:
     """What became another status or got another cause; a later `timestamp` alone is no change."""
     if was.summary is is_now.summary and was.hushed == is_now.hushed:
         return []
-    found = []
+    found, said, says = [], was.words(), is_now.words()
     for machine in dict.fromkeys((*was.machines(), *is_now.machines())):
-        if (word := was.said(machine)) is not None and word == is_now.said(machine):
+        if (word := said.get(machine)) is not None and word == says.get(machine):
             continue  # most of them; one that does not say since when has not changed either
         before, after = was.now(machine), is_now.now(machine)
         fresh = was.summary is None or machine not in was.summary.machines

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from gateway.chain import Branch, ChainError, Machine
 from gateway.core.events import Cursor, Status
 from gateway.core.opening import Opening
-from gateway.hub.live import Standing
+from gateway.hub.live import Standing, Words
 from gateway.hub.sorting import opening_of
 from gateway.readmodel import BranchView, CategoryView, MachineView, Snapshot
+
+NONE = dict.fromkeys(Status, 0)
 
 
 class Shown:
@@ -22,12 +24,11 @@ class Shown:
         self.opening = opening
         known: Mapping[str, MachineView] = {}
         if was and was.described.machines == described.machines:
-            known = was.machines
+            said, says = was.standing.words(), standing.words()
+            known = {name: was.machines[name] for name in was.machines if _same(name, said, says)}
         self.machines: dict[str, MachineView] = {
-            m.machine_id: known[m.machine_id]
-            if m.machine_id in known and _says_the_same(standing, was, m.machine_id)
-            else _machine(standing, m)
-            for m in described.machines
+            one.machine_id: known.get(one.machine_id) or _machine(standing, one)
+            for one in described.machines
         }
         self.view = _branch(standing, described, opening, self.machines.values())
 
@@ -87,10 +88,10 @@ class Picture:
         return [gym for gym, shown in self._shown.items() if shown.standing.hushed is not None]
 
 
-def _says_the_same(standing: Standing, was: "Shown | None", machine: str) -> bool:
+def _same(machine: str, said: Words, says: Words) -> bool:
     """Then its view goes on: new objects would be work for the collector."""
-    word = standing.said(machine)
-    return word is not None and was is not None and was.standing.said(machine) == word
+    word = says.get(machine)
+    return word is not None and word == said.get(machine)
 
 
 def _machine(standing: Standing, told: Machine) -> MachineView:
@@ -113,9 +114,11 @@ def _machine(standing: Standing, told: Machine) -> MachineView:
 def _branch(
     standing: Standing, told: Branch, opening: Opening, machines: Iterable[MachineView]
 ) -> BranchView:
-    counts = {one.category: dict.fromkeys(Status, 0) for one in told.categories}
+    counts = {one.category: NONE.copy() for one in told.categories}
     for view in machines:
-        counts.setdefault(view.category, dict.fromkeys(Status, 0))[view.status] += 1
+        if view.category not in counts:
+            counts[view.category] = NONE.copy()
+        counts[view.category][view.status] += 1
     names = {one.category: one.name for one in told.categories}
     summary = standing.summary
     return BranchView(
