@@ -141,8 +141,8 @@ class Proving:
 
     async def _tell(self, day: int, stale: int) -> None:
         proof = await self._write(lambda conn: proofs.read(conn, day))
-        made = proof.told if not stale else None
-        if made is None:
+        made = proof.told
+        if stale or made is None or _said(self._gym, proof) is None:
             make = partial(_digest, self._gym, day, proof.notes, self._clock.wall())
             made = await self._read(make)
         await self._line.send(self._topic(day), made, retain=True)
@@ -253,9 +253,16 @@ def _lost(
 
 
 def _told_hours(gym: str, proof: Proof) -> Hours:
-    if proof.told is None:
-        return NO_HOURS
-    return decode(Digest, proof.told, gym).hours
+    said = _said(gym, proof)
+    return NO_HOURS if said is None else said.hours
+
+
+def _said(gym: str, proof: Proof) -> Digest | None:
+    """What was told last; None: nothing, or under another id that the branch had then."""
+    try:
+        return None if proof.told is None else decode(Digest, proof.told, gym)
+    except ChainError:
+        return None
 
 
 def _too_old(proof: Proof, days: int) -> Answer:

@@ -270,6 +270,19 @@ async def test_days_that_are_too_old_are_cleared(
         assert [told.day for told in digests(later)] == [date_of(DAY_0 + 91)]
 
 
+async def test_a_branch_that_changed_its_id_proves_its_days_anew(
+    branch: Branch, broker: Broker, hub: Listener, until: Until
+) -> None:
+    branch.store.store(hour())
+    await branch.copy()
+    payload = proving._digest("old", DAY_0, proofs.Notes(), 0.0, branch.store.conn)
+    await branch.write(lambda conn: proofs.told(conn, DAY_0, payload, 1))
+    branch.connect(broker.url)
+    await until(lambda: digests(hub))  # of "g": else it could not be read
+    hub.publish("gyms/g/request", encode(Request(gym_id="g", id="1", day="2025-11-08", hours=(0,))))
+    await until(lambda: len(hub.rows()) == 24)
+
+
 async def test_a_request_that_makes_no_sense_is_counted(branch: Branch) -> None:
     branch.connect("mqtt://127.0.0.1:9")
     for payload in (
