@@ -94,14 +94,16 @@ class Draining:
         payload = encode(bins_of(self._gym, [one.row for one in batch]))
         try:
             await self._line.send(f"gyms/{self._gym}/bins", payload)
-            await self._outbox.settle(batch)
+            corrected = await self._outbox.settle(batch) < len(batch)
         except ConnectionError:
-            pass  # the line ends us; what is in the table is sent again by the next
+            return  # the line ends us; what is in the table is sent again by the next
         except PermissionError:
             self._refused_until = time.monotonic() + AFTER_REFUSAL
-            self.ring()
+            corrected = True
         finally:
             self._under_way.difference_update(one.key for one in batch)
+        if corrected:
+            self.ring()  # what was passed over while it was under way
 
     async def _keep_to_the_budget(self) -> None:
         """A pause of its own length each time, so that many do not march in step."""

@@ -116,13 +116,14 @@ class Outbox:
         """The next rows behind that place."""
         return await self._write(lambda conn: outbox.take(conn, after, limit))
 
-    async def settle(self, sent: Sequence[Waiting]) -> None:
-        """They are acknowledged."""
+    async def settle(self, sent: Sequence[Waiting]) -> int:
+        """They are acknowledged; how many went: what was corrected meanwhile waits still."""
         gone, self.oldest = await self._write(partial(_settle, sent))
         self.rows -= gone
         self.last_acknowledged = self._clock.wall()
         self._count(acknowledged=gone)
         self.settled()
+        return gone
 
     async def _change(self, work: Callable[[sqlite3.Connection], int]) -> None:
         """A transaction; where it leaves too much, others follow until there is room."""

@@ -149,8 +149,10 @@ class Rows:
     async def take(self, after: Key | None, limit: int) -> list[Waiting]:
         return [one for one in self.left if after is None or one.key > after][:limit]
 
-    async def settle(self, sent: Sequence[Waiting]) -> None:
+    async def settle(self, sent: Sequence[Waiting]) -> int:
+        before = len(self.left)
         self.left = [one for one in self.left if one not in sent]
+        return before - len(self.left)
 
 
 async def test_the_backlog_keeps_to_its_budget_and_nobody_marches_in_step(
@@ -177,6 +179,24 @@ async def test_the_backlog_keeps_to_its_budget_and_nobody_marches_in_step(
     assert len(line.sent) == 6
     assert 4 * 0.25 <= waited[-1] <= 6 * 0.75  # the clock stood still: they add up
     assert len(set(waited)) == len(waited)
+
+
+async def test_what_is_corrected_while_it_is_under_way_follows_at_once() -> None:
+    rows, line, current = Rows(1), Line(), asyncio.Event()
+    current.set()
+    line.answers.clear()
+    drain = Draining("g", line, rows, rate=1e9)  # type: ignore[arg-type]
+    task = asyncio.create_task(drain.run(current))
+    await turns()
+    rows.left = [Waiting(Key(2, 0, 1), Row("m", 0, 1, 9, 9, 9))]
+    drain.ring()
+    await turns()
+    assert len(line.sent) == 1
+    line.answers.set()
+    await turns()
+    assert (len(line.sent), rows.left) == (2, [])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 # --- how often is knocked -------------------------------------------------------------------------
