@@ -77,6 +77,20 @@ def closed_until(conn: sqlite3.Connection) -> int:
     return _end(last_packed_day(conn))
 
 
+def reached(conn: sqlite3.Connection) -> int:
+    """The start of the bin that was stored last; 0 without any.
+
+    Not the newest one's: a clock that ran ahead has left bins of the future.
+    """
+    row = conn.execute("SELECT start FROM bins ORDER BY change DESC LIMIT 1").fetchone()
+    return int(row[0]) if row else max(0, _end(last_packed_day(conn)) - BIN_SECONDS)
+
+
+def has_change(conn: sqlite3.Connection, change: int) -> bool:
+    """Whether a loose bin bears that change's number; packed ones bear none."""
+    return conn.execute("SELECT 1 FROM bins WHERE change = ?", [change]).fetchone() is not None
+
+
 def last_packed_day(conn: sqlite3.Connection) -> int:
     """The newest UTC day that is packed; -1: none is."""
     (day,) = conn.execute("SELECT max(day) FROM days").fetchone()

@@ -46,8 +46,11 @@ class Copying:
 
     async def load(self) -> None:
         """Go on where the ledger says."""
-        span = await self._read(lambda conn: (bins.closed_until(conn), bins.oldest_day(conn)))
-        self._cursor = await self._outbox.load(*span)
+        reached, oldest = await self._read(lambda conn: (bins.reached(conn), bins.oldest_day(conn)))
+        self._cursor = await self._outbox.load(reached)
+        if self._cursor is not None:  # else these days are yet to be copied
+            follows = await self._read(partial(_follows, self._cursor))
+            await self._outbox.cover(oldest, anew=not follows)
 
     async def run(self) -> None:
         """For ever."""
@@ -66,14 +69,26 @@ class Copying:
 
     async def _copy(self) -> bool:
         """One piece; whether there is more."""
-        found = await self._read(partial(_next, self._cursor, self._outbox.keep_days))
+        found = await self._read(partial(_next, self._cursor, self._outbox.first_day))
         if found.bins or found.to != self._cursor:
             await self._outbox.put([row_of(one) for one in found.bins], found.to)
             self._cursor = found.to
         return found.more
 
 
-def _next(cursor: Cursor | None, keep_days: int, conn: sqlite3.Connection) -> Copied:
+def _follows(cursor: Cursor, conn: sqlite3.Connection) -> bool:
+    """Whether all that was stored behind `cursor` will be copied.
+
+    Not where either file is older than the other knew it, nor where days were packed while nobody
+    copied them.
+    """
+    end = history.change_cursor(conn).seq
+    if cursor.epoch == WHOLE_DAYS or cursor.seq == end:
+        return True
+    return cursor.seq < end and bins.has_change(conn, cursor.seq + 1)
+
+
+def _next(cursor: Cursor | None, first_day: int, conn: sqlite3.Connection) -> Copied:
     """What comes after `cursor`.
 
     Without one the packed days come first, day by day, then what is loose. Of another epoch, or
@@ -85,8 +100,7 @@ def _next(cursor: Cursor | None, keep_days: int, conn: sqlite3.Connection) -> Co
         oldest = bins.oldest_day(conn)
         if oldest is None:
             return Copied([], end, more=False)
-        first = max(oldest, bins.closed_until(conn) // bins.DAY - keep_days)
-        return Copied([], Cursor(WHOLE_DAYS, first), more=True)
+        return Copied([], Cursor(WHOLE_DAYS, max(oldest, first_day)), more=True)
     if cursor.epoch == WHOLE_DAYS:
         if cursor.seq <= bins.last_packed_day(conn):
             day = bins.day_of_all(conn, cursor.seq)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from gateway.core.bins import BIN_SECONDS
 from gateway.core.clock import Clock
 from gateway.core.digests import DAY, Row
 from gateway.core.events import Cursor
@@ -79,6 +78,12 @@ class Outbox:
         return self._newest // DAY
 
     @property
+    def newest_day(self) -> int:
+        """The newest UTC day that is proven: of the future nothing is."""
+        clock = self._clock
+        return (int(clock.wall()) + AHEAD) // DAY if clock.synchronised else self.last_day
+
+    @property
     def first_day(self) -> int:
         """The oldest UTC day that is sent and proven: a clock that jumps makes nothing old."""
         return self._now() // DAY - self._bounds.days
@@ -88,17 +93,25 @@ class Outbox:
         passed = int(self._clock.monotonic() - self._loaded_at)
         return min(self._newest, self._passed + passed + AHEAD)
 
-    async def load(self, closed_until: int, oldest_day: int | None) -> Cursor | None:
+    async def load(self, reached: int) -> Cursor | None:
         """Go on as the ledger says; how far the history was copied.
 
-        `closed_until` (epoch seconds) and `oldest_day` are the history's.
+        `reached`: the start of the history's bin that was stored last (epoch seconds); what lies
+        ahead of a clock that is right is of one that was not.
         """
-        self._newest = self._passed = max(0, closed_until - BIN_SECONDS)
-        self._loaded_at = self._clock.monotonic()
-        first = self.first_day if oldest_day is None else max(oldest_day, self.first_day)
-        work = partial(_load, range(first, self.last_day + 1))
-        self.rows, self.oldest, self.noted, cursor = await self._write(work)
+        clock = self._clock
+        ahead = int(clock.wall()) + AHEAD if clock.synchronised else reached
+        self._newest = self._passed = min(reached, ahead)
+        self._loaded_at = clock.monotonic()
+        self.rows, self.oldest, self.noted, cursor = await self._write(_load)
         return cursor
+
+    async def cover(self, oldest_day: int | None, *, anew: bool) -> None:
+        """All days from the history's oldest on are to be proven; `anew`: told ones too."""
+        first = self.first_day if oldest_day is None else max(oldest_day, self.first_day)
+        days = range(first, self.last_day + 1)
+        mark = proofs.stain if anew else proofs.cover
+        await self._write(lambda conn: mark(conn, days))
 
     async def put(self, rows: Sequence[Row], to: Cursor) -> None:
         """Queue what was copied up to there."""
@@ -150,13 +163,8 @@ class Outbox:
             self.noted[name] = self.noted.get(name, 0) + count
 
 
-def _load(
-    days: Iterable[int], conn: sqlite3.Connection
-) -> tuple[int, int | None, dict[str, int], Cursor | None]:
-    cursor = outbox.cursor(conn)
-    if cursor is not None:  # else these days are yet to be copied
-        proofs.cover(conn, days)
-    return outbox.size(conn), outbox.oldest(conn), outbox.noted(conn), cursor
+def _load(conn: sqlite3.Connection) -> tuple[int, int | None, dict[str, int], Cursor | None]:
+    return outbox.size(conn), outbox.oldest(conn), outbox.noted(conn), outbox.cursor(conn)
 
 
 def _settle(sent: Iterable[Waiting], conn: sqlite3.Connection) -> tuple[int, int | None]:

@@ -128,8 +128,8 @@ class Proving:
     async def _tell_all(self) -> float:
         """Seconds until the next digest may be told."""
         later, now = ANSWERED_EVERY, self._clock.monotonic()
-        oldest = self._outbox.first_day
-        for day, stale in (await self._write(partial(_due, self._said, oldest))).items():
+        oldest, newest = self._outbox.first_day, self._outbox.newest_day
+        for day, stale in (await self._write(partial(_due, self._said, oldest, newest))).items():
             wait = self._told_at.get(day, -TOLD_EVERY) + TOLD_EVERY - now
             if day < oldest:
                 await self._clear(day)
@@ -181,7 +181,9 @@ def made_of(gym: str, day: int, notes: Notes, wall: float, hours: Hours) -> Dige
     return Digest(gym_id=gym, day=date_of(day), as_of=round(wall, 3), hours=hours, lost=lost)
 
 
-def _due(said: Collection[int], oldest: int, conn: sqlite3.Connection) -> dict[int, int]:
+def _due(
+    said: Collection[int], oldest: int, newest: int, conn: sqlite3.Connection
+) -> dict[int, int]:
     """Day → how stale: those that are too old, and those whose rows all are acknowledged.
 
     Once each in this process even if it is not stale: the broker may have forgotten.
@@ -189,7 +191,8 @@ def _due(said: Collection[int], oldest: int, conn: sqlite3.Connection) -> dict[i
     return {
         day: stale
         for day, stale in proofs.days(conn).items()
-        if day < oldest or ((stale or day not in said) and not outbox.waits(conn, day))
+        if day < oldest
+        or (day <= newest and (stale or day not in said) and not outbox.waits(conn, day))
     }
 
 

@@ -283,6 +283,18 @@ async def test_a_branch_that_changed_its_id_proves_its_days_anew(
     await until(lambda: len(hub.rows()) == 24)
 
 
+async def test_days_of_a_future_are_not_proven(
+    branch: Branch, broker: Broker, hub: Listener, until: Until
+) -> None:
+    branch.store.store([*hour(), *hour(START + 3650 * DAY)])
+    await branch.copy()
+    branch.connect(broker.url)
+    await until(lambda: branch.outbox.rows == 0 and digests(hub))
+    branch.proving.ring()
+    await asyncio.sleep(1.3)
+    assert [told.day for told in digests(hub)] == [date_of(DAY_0)]
+
+
 async def test_a_request_that_makes_no_sense_is_counted(branch: Branch) -> None:
     branch.connect("mqtt://127.0.0.1:9")
     for payload in (

@@ -61,6 +61,7 @@ async def test_a_first_copy_takes_packed_days_too(branch: Branch) -> None:
 
 
 async def test_a_first_copy_begins_where_the_outbox_does(branch: Branch) -> None:
+    branch.clock.now += 91 * DAY
     branch.store.store([*hour(), *hour(START + 91 * DAY)])
     assert branch.store.do(lambda conn: bins.pack(conn, START + 91 * DAY))
     await branch.copy()
@@ -100,6 +101,27 @@ async def test_days_that_nobody_copied_are_proven_too(branch: Branch) -> None:
     await branch.write(lambda conn: outbox.advance(conn, Cursor("e", 24)))
     await branch.copying.load()
     assert await branch.write(proofs.days) == {DAY_0 + n: 1 for n in range(5)}
+
+
+async def test_a_day_that_went_on_while_nobody_copied_is_proven_anew(branch: Branch) -> None:
+    branch.store.store(hour())
+    await branch.copy()
+    await branch.write(lambda conn: proofs.told(conn, DAY_0, b"{}", 1))
+    await branch.copying.load()
+    assert await branch.write(proofs.days) == {DAY_0: 0}
+    branch.store.store([*hour(START + 7200), *hour(START + 4 * DAY)])  # no [upstream], or no ledger
+    branch.store.do(lambda conn: bins.pack(conn, START + 5 * DAY))
+    await branch.copying.load()
+    assert (await branch.write(proofs.days))[DAY_0] == 1
+
+
+async def test_after_a_restore_all_days_are_proven_anew(branch: Branch) -> None:
+    branch.store.store(hour())
+    await branch.copy()
+    await branch.write(lambda conn: proofs.told(conn, DAY_0, b"{}", 1))
+    branch.ledger.execute("UPDATE cursors SET seq = 1000")
+    await branch.copying.load()
+    assert await branch.write(proofs.days) == {DAY_0: 1}
 
 
 async def test_a_busy_store_is_asked_again(
@@ -177,3 +199,16 @@ async def test_a_clock_that_jumps_makes_nothing_too_old(branch: Branch) -> None:
     while await branch.copying._copy():
         pass
     assert branch.waiting() == [*hour(), *hour(START + 91 * DAY)]
+
+
+async def test_bins_of_a_clock_that_ran_ahead_make_nothing_too_old_at_the_next_start(
+    branch: Branch,
+) -> None:
+    branch.store.store(hour())
+    await branch.copy()
+    branch.store.store(hour(START + 3650 * DAY))
+    await branch.copy()
+    branch.store.store(hour(START + 3600))
+    await branch.copy()
+    assert branch.waiting() == [*hour(), *hour(START + 3600), *hour(START + 3650 * DAY)]
+    assert branch.outbox.first_day < DAY_0
