@@ -7,7 +7,9 @@ from contextlib import suppress
 from functools import partial
 from ssl import SSLError
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.bridge import HandOver, in_thread
@@ -18,8 +20,11 @@ ACKNOWLEDGES_WITHIN = 30.0  # seconds for PUBACK; then the connection is as good
 CLOSE_WITHIN = 1.0  # seconds: Ctrl-C is to end everything within 2 s
 MOST_HEARD = 4_000  # messages from paho's thread to the loop: all words of 1,000 siblings and more
 LARGEST = 524_288  # bytes of a payload
+HEAD = 256  # bytes of a packet around it: our topics have at most 100
+IN_FLIGHT = 20  # messages unacknowledged; a broker may want fewer
 WRONG_VERSION = 0x84  # "unsupported protocol version"
 TAKEN_OVER = 0x8E  # "session taken over"
+NOT_AUTHORISED = 0x87
 REFUSED = 0x80  # reason codes from here on are refusals
 TAKEN = "another box may connect under the same id: is [branch] id used twice?"
 
@@ -53,6 +58,8 @@ class UpstreamConnection:
         """Fails with an EndedError once the connection is over."""
         self.end.add_done_callback(lambda end: end.cancelled() or end.exception())  # it is known
         self._owed: dict[int, tuple[asyncio.Future[None], float]] = {}  # mid → since when
+        self.largest = LARGEST
+        """Bytes of a payload, as the broker takes it."""
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -61,7 +68,7 @@ class UpstreamConnection:
     async def open(self) -> None:
         """Return once the broker has taken us. Raises EndedError."""
         try:
-            await in_thread(partial(self._client.connect, *place_of(self._url), KEEPALIVE))
+            await in_thread(self._connect)
         except SSLError as error:
             hint = "correct [upstream] ca, certificate and key, or the broker's own"
             raise EndedError(f"no TLS with {self._url} ({error}): {hint}", answered=True) from None
@@ -77,11 +84,21 @@ class UpstreamConnection:
         if reason.is_failure:
             raise EndedError(_refusal(self._url, reason), reason.value, answered=True)
 
+    def _connect(self) -> None:
+        """In a thread: it blocks. What is too large to be used is not even sent to us."""
+        properties = None
+        if self._client.protocol == MQTTv5:
+            properties = Properties(PacketTypes.CONNECT)
+            properties.MaximumPacketSize = LARGEST + HEAD
+        self._client.connect(*place_of(self._url), KEEPALIVE, properties=properties)
+
     async def send(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Publish with QoS 1; returns once the broker has acknowledged it.
 
         Raises ConnectionError: the connection ended first. PermissionError: it was refused.
         """
+        if len(payload) > self.largest:
+            raise PermissionError(f"(it takes {self.largest} bytes, these are {len(payload)})")
         if not self._client.is_connected():
             raise ConnectionResetError("not connected")
         mid = self._client.publish(topic, payload, 1, retain).mid
@@ -125,8 +142,12 @@ class UpstreamConnection:
     # --- in paho's thread -------------------------------------------------------------------------
 
     def _on_connect(
-        self, _client: Client, _data: object, _f: ConnectFlags, reason: ReasonCode, _p: object
+        self, client: Client, _data: object, _f: ConnectFlags, reason: ReasonCode, told: object
     ) -> None:
+        """A broker of MQTT 5 says what it takes; nothing is under way yet."""
+        many = getattr(told, "ReceiveMaximum", IN_FLIGHT)
+        client._max_inflight_messages = min(IN_FLIGHT, many)  # noqa: SLF001  the setter forbids it
+        self.largest = min(LARGEST, getattr(told, "MaximumPacketSize", LARGEST + HEAD) - HEAD)
         self._over.put(partial(self._connected, reason))
 
     def _on_disconnect(
@@ -160,7 +181,8 @@ class UpstreamConnection:
         if done is None or done.done():
             return
         if reason.value >= REFUSED:
-            done.set_exception(PermissionError(str(reason)))
+            hint = ": mend its ACL" if reason.value in {REFUSED, NOT_AUTHORISED} else ""
+            done.set_exception(PermissionError(f"({reason}){hint}"))
         else:
             done.set_result(None)
 

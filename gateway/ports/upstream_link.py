@@ -18,6 +18,8 @@ from gateway.ports.backoff import FullJitter
 from gateway.ports.mqtt_client import SYSTEMS, TlsFiles, make_client
 from gateway.ports.state import Condition, PortState
 from gateway.ports.upstream_connection import (
+    LARGEST,
+    REFUSED,
     TAKEN,
     WRONG_VERSION,
     EndedError,
@@ -33,6 +35,7 @@ DEAD_FIRST, DEAD_LONGEST = 0.2, 1.5  # seconds: knocking at a dead line costs th
 REFUSED_FIRST, REFUSED_LONGEST = 1.0, 30.0  # seconds: a refusal costs the centre a handshake
 OPENS_AFTER, RESTS = 5, (30.0, 60.0)  # refusals in a row; then seconds until one attempt decides
 STEADY = 10.0  # seconds up that count as success: two boxes of one name evict each other faster
+UNSAID = {0, REFUSED}  # reasons that name none: an end that the broker does not explain
 MOST_BRIEF, BRIEF_PAUSE = 5, 5.0  # so many in a row that were not steady: then up to 5 s between
 
 log = logging.getLogger(__name__)
@@ -69,8 +72,10 @@ class UpstreamLink:
         self._dead = FullJitter(DEAD_FIRST, DEAD_LONGEST)
         self._refused = FullJitter(REFUSED_FIRST, REFUSED_LONGEST)
         self._refusals = self._brief = 0
+        self._refusing: dict[str, str] = {}  # kind of topic → what to do
         self._connection: UpstreamConnection | None = None
         self.connections = 0
+        self._state: Condition = "up"
         self._problem = ""
         self._note("down", f"not connected to {login.url} yet")
 
@@ -80,6 +85,11 @@ class UpstreamLink:
     def protocol(self) -> str:
         """The MQTT version that is spoken, or tried next."""
         return "5" if self._protocol is V5 else "3.1.1"
+
+    @property
+    def largest(self) -> int:
+        """Bytes of a payload that the broker takes."""
+        return LARGEST if self._connection is None else self._connection.largest
 
     def state(self) -> PortState:
         """How the connection is."""
@@ -95,10 +105,11 @@ class UpstreamLink:
         try:
             await self._connection.send(topic, payload, retain=retain)
         except PermissionError as error:
-            self._note("degraded", f"{self._login.url} refuses {topic} ({error}): mend its ACL")
+            self._refusing[_kind(topic)] = f"{self._login.url} refuses {topic} {error}"
+            self._note_refusals()
             raise
-        if self._state == "degraded":
-            self._note("up", "")
+        if self._refusing.pop(_kind(topic), None) is not None:
+            self._note_refusals()
 
     def subscribe(self, topics: Sequence[tuple[str, int]]) -> None:
         """Hear (topic, QoS) from now on, while this connection lasts."""
@@ -159,6 +170,7 @@ class UpstreamLink:
         began = time.monotonic()
         self.connections += 1
         self._works = True
+        self._refusing.clear()
         self._note("up", "")
         log.info("connected to %s", self._login.url)
         served = asyncio.ensure_future(serve())
@@ -197,7 +209,8 @@ class UpstreamLink:
             self._note("down", f"{ended}; it is tried again all the time")
             return self._dead.next()
         if not ended.answered:
-            self._note("down", f"{ended}, and so did {self._brief} before it; {TAKEN}")
+            why = f"; {TAKEN}" if ended.code in UNSAID else ""
+            self._note("down", f"{ended}, and so did {self._brief} before it{why}")
             return uniform(0, BRIEF_PAUSE)  # noqa: S311  it keeps no secret
         self._refusals += 1
         if ended.code == WRONG_VERSION and self._refusals == 1:
@@ -208,9 +221,21 @@ class UpstreamLink:
         self._note("down", f"{ended}; next attempt in {pause:.0f} s")
         return pause
 
+    def _note_refusals(self) -> None:
+        """What one topic is refused for stays true while others are taken."""
+        problem = next(iter(self._refusing.values()), "")
+        self._note("degraded" if problem else "up", problem)
+
     def _note(self, state: Condition, problem: str) -> None:
+        """`state` is since its first note, however often it is tried meanwhile."""
         if problem and problem.partition(";")[0] != self._problem.partition(";")[0]:
             log.info("upstream: %s", problem)
-        self._state: Condition = state
+        if state != self._state:
+            self._since = time.monotonic()
+        self._state = state
         self._problem = problem
-        self._since = time.monotonic()
+
+
+def _kind(topic: str) -> str:
+    """`gyms/{gymId}/digest` of each day's digest."""
+    return "/".join(topic.split("/")[:3])

@@ -11,6 +11,7 @@ from gateway.upstream.line import Line
 from gateway.upstream.outbox import Outbox
 
 IN_FLIGHT = 8  # messages unacknowledged: 180 KiB; at 10 a second an answer may take 0.8 s
+ROW, HEAD = 130, 200  # bytes of a row, its machine's name included, and of the rest, at most
 SPREAD = 20  # messages' time over which branches spread that begin together: 10 s at 2 a second
 AFTER_REFUSAL = 30.0  # seconds: an ACL is mended by a person
 
@@ -76,10 +77,10 @@ class Draining:
 
     async def _take(self) -> list[Waiting]:
         """The next rows that are not under way."""
-        most = MOST_ROWS + len(self._under_way)
+        most = max(1, min(MOST_ROWS, (self._line.largest - HEAD) // ROW))
         after, self._after = self._after, Key(0, 0, 0)
-        found = await self._outbox.take(after, most)
-        batch = [one for one in found if one.key not in self._under_way][:MOST_ROWS]
+        found = await self._outbox.take(after, most + len(self._under_way))
+        batch = [one for one in found if one.key not in self._under_way][:most]
         if self._after is not None:  # else somebody rang meanwhile
             self._after = batch[-1].key if batch else after
         return batch

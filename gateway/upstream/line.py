@@ -10,6 +10,10 @@ T = TypeVar("T")
 class Line(Protocol):
     """The connection to the chain's broker."""
 
+    @property
+    def largest(self) -> int:
+        """Bytes of a payload that it takes."""
+
     async def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Return once it is acknowledged.
 

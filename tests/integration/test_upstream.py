@@ -126,6 +126,31 @@ async def test_no_more_is_under_way_than_the_window_holds(
     assert branch.draining.in_flight <= draining.IN_FLIGHT
 
 
+@pytest.mark.parametrize(
+    ("limit", "at_once"), [("max_packet_size 3000", 8), ("max_inflight_messages 2", 2)]
+)
+async def test_a_broker_gets_no_more_than_it_takes(
+    branch: Branch, tmp_path: Path, until: Until, limit: str, at_once: int
+) -> None:
+    branch.store.store([b for h in range(24) for b in hour(START + h * 3600, machines=30)])
+    await branch.copy()
+    with chain_broker(tmp_path, f"allow_anonymous true\n{limit}") as small:
+        async with relay_to(small.port) as relay:
+            with listening(small.port) as hub:
+                branch.connect(relay.url)
+                await until(lambda: branch.link.state().state == "up")
+                relay.swallows_answers = True
+                await until(lambda: branch.draining.in_flight >= 5)
+                await asyncio.sleep(0.3)
+                assert len(hub.said("/bins")) <= at_once
+                await relay.cut()
+                relay.swallows_answers = False
+                await relay.mend()
+                await until(lambda: branch.outbox.rows == 0)
+                assert branch.link.connections == 2
+    await branch.end()
+
+
 async def test_a_broker_that_refuses_our_bins_gets_them_later(
     branch: Branch, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gateway.ports.mqtt_client import TlsFiles
+from gateway.ports.upstream_connection import HEAD, LARGEST
 from gateway.ports.upstream_link import Login, UpstreamLink
 from tests.chained import Broker, Relay, chain_broker, listening, relay_to
 from tests.integration.conftest import Until
@@ -189,7 +191,43 @@ async def test_an_acl_that_forbids_a_topic_is_named_and_loses_nothing(
         await until(served.up.is_set)
         with pytest.raises(PermissionError):
             await served.link.send("gyms/g/bins", b"{}")
-        assert "refuses gyms/g/bins" in served.link.state().problem
+        await served.link.send("gyms/g/summary", b"{}")
+        state = served.link.state()
+        assert (state.state, "refuses gyms/g/bins" in state.problem) == ("degraded", True)
+        acl.write_text("topic readwrite #\n")
+        strict.reload()
+        async with asyncio.timeout(5):
+            while served.link.state().state != "up":
+                with suppress(PermissionError):
+                    await served.link.send("gyms/g/bins", b"{}")
+        assert served.link.state().problem == ""
+        await served.end()
+
+
+async def test_a_broker_is_told_what_is_too_large_for_us() -> None:
+    first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not first.done():
+            first.set_result(await reader.read(4096))
+        writer.close()
+
+    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    served = Served(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert b"\x27" + (LARGEST + HEAD).to_bytes(4, "big") in await first  # MQTT 5, 3.1.2.11.4
+    await served.end()
+    server.close()
+
+
+async def test_what_is_too_large_for_a_broker_is_not_sent(tmp_path: Path, until: Until) -> None:
+    with chain_broker(tmp_path, "allow_anonymous true\nmax_packet_size 2000") as small:
+        served = Served(small.url)
+        await until(served.up.is_set)
+        with pytest.raises(PermissionError):
+            await served.link.send("gyms/g/branch", b"x" * 2000)
+        assert "refuses gyms/g/branch (it takes 1744 bytes" in served.link.state().problem
+        await served.link.send("gyms/g/branch", b"x" * 1744)
+        assert served.times == 1
         await served.end()
 
 

@@ -208,6 +208,8 @@ def test_hours_that_nobody_understands_are_closed(rig: Rig) -> None:
 
 
 class Line:
+    largest = 65_536
+
     def __init__(self) -> None:
         self.words: list[str] = []
 

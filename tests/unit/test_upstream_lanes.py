@@ -1,6 +1,7 @@
 """The two lanes: the newest summary only, at most so often; the backlog at its budget."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from gateway.core.digests import Row
 from gateway.ports.upstream_connection import EndedError
 from gateway.ports.upstream_link import (
     DEAD_LONGEST,
+    MOST_BRIEF,
     OPENS_AFTER,
     REFUSED_LONGEST,
     RESTS,
@@ -25,6 +27,8 @@ from gateway.upstream.live import Live
 
 class Line:
     """Acknowledges as soon as it is let."""
+
+    largest = 65_536
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes]] = []
@@ -211,6 +215,23 @@ def test_a_dead_line_is_tried_all_the_time(link: UpstreamLink) -> None:
     pauses = [link._pause_after(EndedError("nobody")) for _ in range(100)]
     assert all(0 <= pause <= DEAD_LONGEST for pause in pauses)
     assert max(pauses) > 0.2
+
+
+def test_a_line_is_down_since_its_first_failure(
+    link: UpstreamLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = link.state().since
+    monkeypatch.setattr(time, "monotonic", lambda: since + 3600.0)
+    link._pause_after(EndedError("nobody"))
+    assert (link.state().state, link.state().since) == ("down", since)
+
+
+def test_an_end_that_the_broker_explains_is_of_no_other_box(link: UpstreamLink) -> None:
+    link._brief = MOST_BRIEF
+    link._pause_after(EndedError("the connection ended (Packet too large)", 0x95))
+    assert "another box" not in link.state().problem
+    link._pause_after(EndedError("the connection ended (Unspecified error)", 0x80))
+    assert "another box" in link.state().problem
 
 
 def test_a_centre_that_refuses_is_left_alone(link: UpstreamLink) -> None:
