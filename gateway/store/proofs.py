@@ -99,12 +99,14 @@ def write_down(conn: sqlite3.Connection, day: int, notes: Notes) -> None:
     )
 
 
-def ask(conn: sqlite3.Connection, day: int, hours: Iterable[int]) -> None:
-    """The hub asks for these hours."""
+def ask(conn: sqlite3.Connection, day: int, hours: Iterable[int]) -> int:
+    """The hub asks for these hours; returns how many of them were not asked for yet."""
     notes = read(conn, day).notes
-    write_down(
-        conn, day, msgspec.structs.replace(notes, asked=tuple(sorted({*notes.asked, *hours})))
-    )
+    new = set(hours).difference(notes.asked)
+    if new:  # else nothing is written: it may ask each second
+        asked = tuple(sorted(new.union(notes.asked)))
+        write_down(conn, day, msgspec.structs.replace(notes, asked=asked))
+    return len(new)
 
 
 def answer(conn: sqlite3.Connection, day: int, notes: Notes, at: float) -> None:

@@ -78,12 +78,14 @@ class Proving:
     async def ask(self, day: int, hours: Collection[int], *, at_once: bool = False) -> None:
         """Hours of a day are wanted again; `at_once`: somebody here says so."""
 
-        def note(conn: sqlite3.Connection) -> None:
-            proofs.ask(conn, day, hours)
-            outbox.note(conn, asked=len(hours))
+        def note(conn: sqlite3.Connection) -> int:
+            new = proofs.ask(conn, day, hours)
+            if new:
+                outbox.note(conn, asked=new)
+            return new
 
-        await self._write(note)
-        self._outbox.noted["asked"] = self._outbox.noted.get("asked", 0) + len(hours)
+        new = await self._write(note)
+        self._outbox.noted["asked"] = self._outbox.noted.get("asked", 0) + new
         if at_once:
             await self._answer(await self._write(lambda conn: proofs.read(conn, day)))
         self.ring()

@@ -240,6 +240,18 @@ async def test_a_day_is_answered_once_an_hour(
     await until(lambda: len(hub.rows()) == 48)
 
 
+async def test_what_is_asked_for_again_and_again_is_written_down_once(branch: Branch) -> None:
+    branch.store.store(hour())
+    await branch.copy()
+    branch.connect("mqtt://127.0.0.1:9")
+    await branch.proving.ask(DAY_0, [0, 1, 1])
+    before = branch.ledger.total_changes
+    for _ in range(100):
+        await branch.proving.ask(DAY_0, [1, 0])
+    assert branch.ledger.total_changes == before
+    assert branch.outbox.noted["asked"] == 2
+
+
 async def test_what_is_purged_is_declared_lost(
     branch: Branch, broker: Broker, hub: Listener, until: Until
 ) -> None:
