@@ -22,8 +22,26 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Tenths = Annotated[int, Meta(ge=0, le=864_000)]
 Moment = Annotated[float, Meta(ge=0, le=4_102_444_800)]
 """Epoch seconds up to the year 2100: what is beyond has no date that everyone can write."""
-Packed = tuple[Count, Annotated[int, Meta(ge=0)], Width, Count, Tenths, Tenths, Count]
-"""(index into `machines`, start, seconds, revision, occupied, observed, sessions)."""
+Packed = tuple[
+    Annotated[Count, Meta(description="machine: its index in `machines`")],
+    Annotated[int, Meta(ge=0, description="start: epoch seconds, a multiple of `seconds`")],
+    Annotated[Width, Meta(description="seconds: more than 900 where rows were merged")],
+    Annotated[Count, Meta(description="revision: the higher is right")],
+    Annotated[Tenths, Meta(description="occupied: tenths of a second, at most `observed`")],
+    Annotated[
+        Tenths, Meta(description="observed: tenths of a second, at most ten times `seconds`")
+    ],
+    Annotated[Count, Meta(description="sessions: starts of occupation")],
+]
+Standing = tuple[
+    Annotated[str, Meta(description="status")],
+    Annotated[Moment | None, Meta(description="since when, epoch seconds")],
+    Annotated[str | None, Meta(description="cause")],
+]
+Proven = tuple[
+    Annotated[Count, Meta(description="how many rows of 900 seconds begin in that hour")],
+    Annotated[str, Meta(description="SHA-256 over them, in lower-case hexadecimals")],
+]
 
 
 class ChainError(ValueError):
@@ -99,8 +117,7 @@ class Summary(Payload, frozen=True, kw_only=True):
     seq: Count
     as_of: Moment
     open: bool
-    machines: dict[Id, tuple[str, Moment | None, str | None]]
-    """machine → (status, since when in epoch seconds, cause)."""
+    machines: dict[Id, Standing]
     categories: tuple[Counted, ...]
 
 
@@ -127,7 +144,7 @@ class Digest(Payload, frozen=True, kw_only=True):
 
     day: Day
     as_of: Moment
-    hours: Annotated[tuple[tuple[Count, str] | None, ...], Meta(min_length=24, max_length=24)]
+    hours: Annotated[tuple[Proven | None, ...], Meta(min_length=24, max_length=24)]
     lost: Annotated[tuple[Lost, ...], Meta(max_length=MOST_LOST)] = ()
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,20 @@ def test_a_branch_and_a_digest_come_back_as_they_were_told() -> None:
     digest = Digest(gym_id="a", day="2026-11-24", as_of=1.5, hours=((4, "00"), *[None] * 23))
     assert decode(Branch, encode(branch), "a") == branch
     assert decode(Digest, encode(digest), "a") == digest
+
+
+PAGE = Path(__file__).parents[2] / "docs/upstream.md"
+
+
+def test_the_example_in_the_docs_is_what_travels_and_its_proof() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    payload, lines, entry = re.findall(
+        r"```(?:json)?\n(.*?)```", page.split("A message, and")[1], re.DOTALL
+    )[:3]
+    rows = rows_of(decode(Bins, payload.encode(), "hk-central"))
+    assert rows == ROWS
+    assert hour_digest(rows) == tuple(json.loads(entry))
+    assert hashlib.sha256(lines.encode()).hexdigest() == json.loads(entry)[1]
 
 
 SCHEMA = Path(__file__).parents[2] / "docs/upstream.schema.json"
