@@ -92,7 +92,7 @@ class Door:
         local = connection_of(request).local
         address = LOCAL if local else self._address(request)
         request[_ADDRESS] = address
-        holder = await self._holder(request, address)
+        holder = await self._holder(request, address, is_page=operation is None)
         if holder is not None:
             request[_HOLDER] = holder
             if holder.role is Role.MEMBER:
@@ -115,11 +115,16 @@ class Door:
         address, _ = client_of(peer, ",".join(lines) if lines else None, self._trusted)
         return address
 
-    async def _holder(self, request: web.Request, address: str) -> Holder | None:
-        """Raises UnauthorisedError, ForbiddenError, LimitError: a credential that is not good."""
+    async def _holder(self, request: web.Request, address: str, *, is_page: bool) -> Holder | None:
+        """Raises UnauthorisedError, ForbiddenError, LimitError: a credential that is not good.
+
+        A page comes all the same: who was signed out must be able to read that.
+        """
         try:
             return await self._shown(request, address)
         except (RefusedError, ForbiddenError) as error:
+            if is_page and COOKIE in request.cookies:
+                return None
             if (share := self._share(address)) is not None:
                 self._take(request, FAILED, share)
             if isinstance(error, ForbiddenError):

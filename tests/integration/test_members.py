@@ -1,6 +1,7 @@
 """Members, their cookie, and tickets."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -94,6 +95,15 @@ async def test_a_wrong_cookie_is_taken_from_the_browser(api: Served) -> None:
     reply = await api.get("/branches", Cookie="gateway_member=gone")
     assert reply.status == 401
     assert "Max-Age=0" in reply.headers["Set-Cookie"]
+
+
+async def test_who_was_signed_out_still_gets_the_pages_and_their_parts(api: Served) -> None:
+    page = await (await api.get("/", Cookie="gateway_member=gone")).text()
+    parts = re.findall(r'"(/web/[0-9a-f]{12}/[^"]+)"', page)
+    assert len(parts) > 10
+    for path in ("/m/leg-press-01", "/worker.js", "/manifest.webmanifest", *parts):
+        reply = await api.get(path, Cookie="gateway_member=gone")
+        assert (path, reply.status) == (path, 200)
 
 
 async def test_new_members_are_five_a_day_and_address() -> None:
