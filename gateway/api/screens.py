@@ -13,7 +13,6 @@ from config.sections import Kiosk
 from gateway.api.fragments import SIGNS, by_category, category_links, fill, languages, listed, word
 from gateway.api.languages import COOKIE, KEPT, PARAMETER, Languages
 from gateway.api.pages import Pages
-from gateway.api.query import no_parameters
 from gateway.api.ready import Body, Ready, packed_body, reply
 from gateway.core.events import Status
 from gateway.readmodel import MachineView, ReadModel
@@ -79,7 +78,6 @@ class ScreenRoutes:
         """Where a sticker leads."""
         if PARAMETER in request.query:
             return self._remember(request)
-        no_parameters(request)
         name, language = request.match_info["machine"], self._languages.chosen(request)
         views = self._model.snapshot().machines
         view = next((one for one in views if one.machine == name and one.gym == self._gym), None)
@@ -103,7 +101,6 @@ class ScreenRoutes:
         """For who holds a technician's key; the page itself holds no data."""
         if PARAMETER in request.query:
             return self._remember(request)
-        no_parameters(request)
         language = self._languages.chosen(request)
         write = partial(self._page, "technician/index.html", language, ("common", "technician"))
         return self._reply(request, ("/technician", language), write)
@@ -204,7 +201,7 @@ class ScreenRoutes:
 
 def remember(request: web.Request, language: str) -> web.Response:
     """The language that was asked for, on this phone; then the page itself."""
-    reply = web.Response(status=303, headers={"Location": request.path})
+    reply = web.Response(status=303, headers={"Location": request.rel_url.raw_path})
     reply.set_cookie(COOKIE, language, max_age=KEPT, samesite="Strict")
     return reply
 

@@ -12,7 +12,6 @@ from config.sections import Kiosk
 from gateway.api.fragments import SIGNS, Words, by_category, category_links, fill, languages
 from gateway.api.languages import FIRST, Languages
 from gateway.api.pages import Pages
-from gateway.api.query import no_parameters
 from gateway.api.ready import Ready, packed_body, reply
 from gateway.api.screens import HTML, VARY, remember
 from gateway.core.events import Status
@@ -47,7 +46,6 @@ class ChainScreens:
         """Every branch, and how much of it is free."""
         if LANGUAGE in request.query:
             return remember(request, self._languages.chosen(request))
-        no_parameters(request)
         language = self._languages.chosen(request)
         return self._reply(request, ("/", language), partial(self._chain, language))
 

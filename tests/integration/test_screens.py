@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from yarl import URL
 
 from gateway.api.pages import FOLDER
 from gateway.core.events import Status
@@ -96,6 +97,19 @@ async def test_a_language_that_was_chosen_is_kept_on_the_phone(api: Served) -> N
     reply = await api.client.get(f"{api.url}/m/bench-01?lang=zh-Hant", allow_redirects=False)
     assert (reply.status, reply.headers["Location"]) == (303, "/m/bench-01")
     assert reply.cookies["language"].value == "zh-Hant"
+
+
+async def test_a_language_is_chosen_at_any_address(api: Served) -> None:
+    for path in ("/m/%0d%0aX-Evil:%201", "/m/%E8%85%BF%20%3F"):
+        address = URL(f"{api.url}{path}?lang=en", encoded=True)
+        reply = await api.client.get(address, allow_redirects=False)
+        assert (reply.status, reply.headers["Location"]) == (303, path)
+
+
+async def test_what_others_hang_on_a_pages_address_harms_nothing(api: Served) -> None:
+    for path in ("/", "/m/leg-press-01", "/technician"):
+        reply = await api.get(f"{path}?fbclid=abc&utm_source=story")
+        assert (path, reply.status, reply.content_type) == (path, 200, "text/html")
 
 
 async def test_pages_are_packed_for_who_takes_it_under_a_tag_of_their_own(api: Served) -> None:
