@@ -1,14 +1,19 @@
 // A member's alerts: whoever sets the first one becomes a member, kept by a cookie of this phone.
 
-import { has, language, t } from "../shared/words.js";
+import { Told } from "./page.js";
+import { has, spanOf, t } from "../shared/words.js";
 
 const MEMBER = "member"; // in localStorage: whether this phone has the cookie; without it nobody is asked
 const SIGNED_OUT = "signed-out"; // that it had one which is not good any more
 
-/** What went wrong, in the person's language where we have the words. */
-export class Refused extends Error {
-  constructor(status, { code, detail }) {
-    super(language !== "en" && has(`problem.${code}`) ? t(`problem.${code}`) : detail);
+const MINUTE = 60; // seconds: nobody is told to wait for less
+const UNSTORED = ["not_stored", "busy", "too_slow"]; // told as `degraded`
+
+/** A refusal; why it was, the gateway says for programs only. */
+class Refused extends Told {
+  constructor({ status, headers }, { code }) {
+    const known = UNSTORED.includes(code) ? "degraded" : has(`problem.${code}`) ? code : "other";
+    super(t(`problem.${known}`, { span: spanOf(Math.max(MINUTE, Number(headers.get("Retry-After")))) }));
     this.status = status;
   }
 }
@@ -33,14 +38,36 @@ export async function mine(machineId) {
 
 /** Arm one for `{ machineId }` or `{ category }`; `joined` is called when this phone has become a member. */
 export async function subscribe(what, joined) {
-  if (!known()) await join(joined);
+  if (known()) {
+    try {
+      return await arm(what);
+    } catch (error) {
+      if (error.status !== 401) throw error; // else the cookie is not good any more
+    }
+  }
+  await join(joined);
+  return arm(what).catch(cookieless);
+}
+
+/** One that is armed already is that one: the answer to an earlier tap may have been lost. */
+async function arm(what) {
   try {
     return await call("POST", "/alerts", what);
   } catch (error) {
-    if (error.status !== 401) throw error;
-    await join(joined); // the cookie was not good any more
-    return call("POST", "/alerts", what);
+    const same = (one) => (what.machineId ? one.machineId === what.machineId : !one.machineId && one.category === what.category);
+    const found = error.status === 409 ? (await armed()).find(same) : null;
+    if (found) return found;
+    throw error;
   }
+}
+
+/** The member who was just made is not known: this browser keeps no cookie of ours. */
+function cookieless(error) {
+  if (error.status !== 401) throw error;
+  forget();
+  wasSignedOut();
+  keepsCookies = false;
+  throw new Told(t("alert.no_cookies"));
 }
 
 /** Gone is gone: also what nobody knows any more, or whose member is not known any more. */
@@ -72,6 +99,7 @@ export function wasSignedOut() {
 }
 
 async function join(joined) {
+  if (!keepsCookies) throw new Told(t("alert.no_cookies")); // else each tap would make a member
   await call("POST", "/members");
   remember();
   joined();
@@ -79,14 +107,19 @@ async function join(joined) {
 
 async function call(method, path, body) {
   const headers = body ? { "Content-Type": "application/json" } : {};
-  const reply = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-  const said = reply.status === 204 ? null : await reply.json();
-  if (!reply.ok) throw new Refused(reply.status, said);
-  return said;
+  try {
+    const reply = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    const said = reply.status === 204 ? null : await reply.json();
+    if (!reply.ok) throw new Refused(reply, said);
+    return said;
+  } catch (error) {
+    throw error instanceof Told ? error : new Told(t("common.unreachable"));
+  }
 }
 
-// Storage may be forbidden: then each visit is a new one.
-let here = false;
+// Storage may be forbidden: then a cookie may be there, and the gateway is asked.
+let here = true;
+let keepsCookies = navigator.cookieEnabled;
 function known() {
   try { return localStorage.getItem(MEMBER) === "yes"; } catch { return here; }
 }

@@ -47,13 +47,16 @@ export function say(text) {
   notice.hidden = !text;
 }
 
+/** What went wrong, in the person's language. */
+export class Told extends Error {}
+
 /** One at a time; what went wrong is told where the button is. */
 export async function doing(pressed, told, work) {
   pressed.disabled = true;
   try {
     await work();
   } catch (error) {
-    put(told, error.message || t("common.unreachable"));
+    put(told, error instanceof Told ? error.message : t("problem.other"));
   } finally {
     pressed.disabled = false;
   }

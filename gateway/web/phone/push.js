@@ -1,7 +1,7 @@
 // Ringing a phone whose page is closed: Web Push where the context is secure, else ntfy, else not at all.
 
 import { pushKey, ringBy } from "./alerts.js";
-import { keepHere } from "./page.js";
+import { Told, keepHere } from "./page.js";
 import { element } from "../shared/dom.js";
 import { t } from "../shared/words.js";
 
@@ -26,7 +26,7 @@ export const hasNtfy = async () => (await pushKey()).ntfy !== null;
 
 /** Asks the person, then the browser, then the branch. Throws what to tell the person. */
 export async function subscribeToPush() {
-  if ((await Notification.requestPermission()) !== "granted") throw new Error(t("alert.push_denied"));
+  if ((await Notification.requestPermission()) !== "granted") throw new Told(t("alert.push_denied"));
   const { publicKey } = await pushKey();
   const { pushManager } = await navigator.serviceWorker.ready;
   const options = { userVisibleOnly: true, applicationServerKey: bytesOf(publicKey) };
