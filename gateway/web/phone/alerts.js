@@ -20,20 +20,23 @@ class Refused extends Told {
 
 /** The member's armed alerts; none for who is no member. Throws where nobody answers: then it is not known. */
 export async function armed() {
+  return (await all()).filter((one) => one.status === "armed");
+}
+
+/** The member's newest alert for that machine, whatever became of it; undefined where it never had one. */
+export async function newest(machineId) {
+  return (await all()).find((one) => one.machineId === machineId);
+}
+
+async function all() {
   if (!known()) return [];
   try {
-    const { alerts } = await call("GET", "/alerts");
-    return alerts.filter((one) => one.status === "armed");
+    return (await call("GET", "/alerts")).alerts;
   } catch (error) {
     if (error.status !== 401) throw error;
     forget();
     return [];
   }
-}
-
-/** The member's armed alert for that machine, or null. */
-export async function mine(machineId) {
-  return (await armed()).find((one) => one.machineId === machineId) ?? null;
 }
 
 /** Arm one for `{ machineId }` or `{ category }`; `joined` is called when this phone has become a member. */

@@ -9,6 +9,7 @@ import { clock, t } from "../shared/words.js";
 
 const ANNOUNCE = 15_000; // ms between two announcements to screen readers
 const AGES = 15_000; // ms between two renewals of the ages
+const LOOKS = 60_000; // ms between two questions how what is waited for stands
 const AGAIN = 5_000; // ms until the names are asked for again
 
 const rows = new Map(); // machine id → Row
@@ -20,7 +21,7 @@ const page = Object.fromEntries(
 for (const link of page.categories.children) names.set(link.hash.slice("#category-".length), link.firstChild.textContent);
 const liked = page.favourites.querySelector("ul");
 const age = new Age();
-const mine = new Mine(({ machineId, category }) => rows.get(machineId)?.machine.name ?? machineId ?? names.get(category) ?? category, () => live.open());
+const mine = new Mine(({ machineId, category }) => rows.get(machineId)?.machine.name ?? machineId ?? names.get(category) ?? category, statusOf, () => live.open());
 let announcedAt = -Infinity;
 
 const live = new Live({
@@ -36,8 +37,10 @@ const live = new Live({
   update(message) {
     const row = rows.get(message.machineId);
     if (!row) return;
+    const before = row.machine.status;
     row.show({ ...row.machine, ...message }, age);
     count();
+    mine.changed(message.machineId, before, message.status);
   },
   alert: (message) => mine.rung(message),
   up() {
@@ -52,6 +55,7 @@ nameThings();
 live.start();
 keepHere();
 setInterval(() => rows.forEach((row) => row.renew(age)), AGES);
+setInterval(() => mine.renew(), LOOKS);
 
 /** Names of the branch, its categories and its siblings; the snapshot has all the rest. */
 async function nameThings() {
@@ -67,6 +71,10 @@ async function nameThings() {
   } catch {
     setTimeout(nameThings, AGAIN);
   }
+}
+
+function statusOf(machineId) {
+  return rows.get(machineId)?.machine.status;
 }
 
 /** The other branches of the chain, as far as they are known here. */

@@ -19,7 +19,7 @@ let machine = null;
 let lookedFor = null; // the status and since when, as of which the chance was asked
 let all = new Map(); // id → machine
 
-const tellMe = new TellMe(id, () => live.open()); // a new member's stream is another one
+const tellMe = new TellMe(id, () => live.open(), (other) => all.get(other)?.status === "free"); // a new member's stream is another one
 const live = new Live({
   snapshot(message) {
     age.snapshot(message);
@@ -44,7 +44,10 @@ const live = new Live({
 live.start();
 keepHere();
 setInterval(() => machine && show(), AGES);
-setInterval(foresee, LOOKS);
+setInterval(() => {
+  foresee();
+  tellMe.renew();
+}, LOOKS);
 found("wrong").querySelector("button").addEventListener("click", ({ currentTarget }) => {
   const told = found("wrong").querySelector("span");
   doing(currentTarget, told, async () => {

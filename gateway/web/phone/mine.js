@@ -3,7 +3,7 @@
 import { armed, cancel, seen, subscribe, wasSignedOut } from "./alerts.js";
 import { doing, say } from "./page.js";
 import { chosen } from "./quiet.js";
-import { hush, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
+import { calm, hush, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
 import { element, put } from "../shared/dom.js";
 import { clock, t } from "../shared/words.js";
 
@@ -14,12 +14,15 @@ const told = section.querySelector("[role=status]");
 export class Mine {
   #alerts = [];
   #rung = new Map(); // firing id → message
+  #unseen = new Set(); // machines that are free, and nobody saw them become so: that rings nobody
   #nameOf;
+  #statusOf;
   #joined;
 
-  /** `nameOf(alert)` is what it waits for; `joined` is called when this phone has become a member. */
-  constructor(nameOf, joined) {
+  /** `nameOf(alert)` is what it waits for, `statusOf(machineId)` is now; `joined` is called when this phone has become a member. */
+  constructor(nameOf, statusOf, joined) {
     this.#nameOf = nameOf;
+    this.#statusOf = statusOf;
     this.#joined = joined;
     onHushed((firingId) => this.#over(firingId));
   }
@@ -31,7 +34,21 @@ export class Mine {
     } catch { return; }
     if (wasSignedOut()) put(told, t("alert.signed_out"));
     if (this.#alerts.length) unlockAtNextTap();
+    for (const { machineId, suppressed } of this.#alerts) if (suppressed.not_proven) this.#unseen.add(machineId);
     this.draw();
+  }
+
+  /** Places move and time runs out while nothing happens to a machine. */
+  async renew() {
+    if (this.#alerts.length && !document.hidden) await this.look();
+  }
+
+  /** A machine has changed from that status to another. */
+  changed(machineId, before, now) {
+    if (before === now) return;
+    if (before === "unknown" && now === "free") this.#unseen.add(machineId);
+    else this.#unseen.delete(machineId);
+    if ([...this.#rung.values(), ...this.#alerts].some((one) => one.machineId === machineId)) this.draw();
   }
 
   /** One of this member's alerts has rung. */
@@ -58,8 +75,11 @@ export class Mine {
     section.hidden = !rows.firstChild && !told.textContent;
   }
 
+  /** Go, as long as that is true: somebody else may be quicker. */
   #rang({ firingId, alertId, machineId, name }) {
-    const go = element("a", { className: "name", href: `/m/${machineId}`, textContent: t("alert.go", { name }) });
+    const isFree = this.#statusOf(machineId) === "free";
+    if (!isFree) calm(firingId);
+    const go = element("a", { className: "name", href: `/m/${machineId}`, textContent: t(isFree ? "alert.go" : "alert.missed", { name }) });
     return this.#row("🔔", go, "", t("alert.seen"), async () => {
       hush(firingId);
       this.#over(firingId);
@@ -74,7 +94,9 @@ export class Mine {
       ? element("a", { className: "name", href: `/m/${machineId}`, textContent: name, dir: "auto" })
       : element("span", { className: "name", textContent: t("alert.any", { category: name }) });
     const turn = place === 1 ? t("alert.first") : t("alert.place", { place });
-    return this.#row("⏳", what, `${turn} ${t("phone.until", { time: clock(expiresAt) })}`, t("alert.do_not"), async () => {
+    const unseen = this.#unseen.has(machineId) && this.#statusOf(machineId) === "free";
+    const state = unseen ? t("machine.unseen") : `${turn} ${t("phone.until", { time: clock(expiresAt) })}`;
+    return this.#row("⏳", what, state, t("alert.do_not"), async () => {
       await cancel(alertId);
       await this.look();
     });

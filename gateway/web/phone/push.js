@@ -7,8 +7,18 @@ import { t } from "../shared/words.js";
 
 const RINGS = "rings-locked"; // in localStorage: that this phone is rung by push
 
+let found = null; // what `way` found out, once it was answered
+
 /** `push`, `ntfy` or null: what works at this address, in this browser, at this branch. */
 export async function way() {
+  found ??= look();
+  return found.catch((error) => {
+    found = null;
+    throw error;
+  });
+}
+
+async function look() {
   const { publicKey, ntfy } = await pushKey();
   if (publicKey && window.isSecureContext && "PushManager" in window && (await keepHere())) return "push";
   return ntfy ? "ntfy" : null;

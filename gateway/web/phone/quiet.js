@@ -16,6 +16,7 @@ export function chosen() {
 /** Fills a select with the choices, the alert's own among them; `change` gets `{ start, end }` or null. */
 export function offer(select, quietHours, change) {
   const now = quietHours ? `${quietHours.start}-${quietHours.end}` : NONE;
+  if (select.options.length && select.value === now) return; // it may be open under a finger
   const choices = [NONE, ...new Set([...SPANS, ...(quietHours ? [now] : [])])];
   select.replaceChildren(...choices.map((one) => element("option", { value: one, textContent: named(one) })));
   select.value = now;

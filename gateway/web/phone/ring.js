@@ -46,6 +46,13 @@ export function ring(firingId, name) {
   blinking.set(firingId, setInterval(() => (document.title = (on = !on) ? text : title), BLINK));
 }
 
+/** It is true no longer: nothing calls for it, but it stays until it was seen. */
+export function calm(firingId) {
+  clearInterval(blinking.get(firingId));
+  blinking.set(firingId, null);
+  rest();
+}
+
 /** In this tab and in all others of this browser. */
 export function hush(firingId) {
   quieten(firingId);
@@ -65,7 +72,7 @@ function bidFor(firingId) {
   const bid = (isMute() ? 0 : 2) + (document.hidden ? 0 : 1) + Math.random();
   others?.postMessage({ firingId, bid });
   setTimeout(() => {
-    if (!blinking.has(firingId) || bids.get(firingId) > bid) return;
+    if (!blinking.get(firingId) || bids.get(firingId) > bid) return;
     if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(VIBRATE); // before a tap it is refused
     sound();
   }, BIDS);
@@ -80,7 +87,11 @@ function quieten(firingId) {
   clearInterval(blinking.get(firingId));
   blinking.delete(firingId);
   bids.delete(firingId);
-  if (blinking.size === 0) document.title = title;
+  rest();
+}
+
+function rest() {
+  if ([...blinking.values()].every((timer) => timer === null)) document.title = title;
 }
 
 function sound() {

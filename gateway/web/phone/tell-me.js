@@ -1,10 +1,10 @@
 // "Tell me when it is free": the button of a machine's page, and what becomes of it.
 
-import { cancel, keepQuiet, mine, seen, subscribe, wasSignedOut } from "./alerts.js";
+import { cancel, keepQuiet, newest, seen, subscribe, wasSignedOut } from "./alerts.js";
 import { doing } from "./page.js";
 import { hasNtfy, isPushed, subscribeToPush, topicLinks, way, whyOnly } from "./push.js";
 import { chosen, offer } from "./quiet.js";
-import { hush, isMute, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
+import { calm, hush, isMute, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
 import { put } from "../shared/dom.js";
 import { clock, t } from "../shared/words.js";
 
@@ -21,32 +21,47 @@ button.addEventListener("click", () => doing(button, text, () => act()));
 export class TellMe {
   #machineId;
   #joined;
+  #isFree;
   #alert = null;
   #rung = new Map(); // firing id → message, until it was seen
   #status = null;
+  #unseen = false; // it is free, and nobody saw it become so: that rings nobody
 
-  /** `joined` is called when this phone has become a member: its stream must know. */
-  constructor(machineId, joined) {
+  /** `joined` is called when this phone has become a member: its stream must know; `isFree(machineId)` tells of now. */
+  constructor(machineId, joined, isFree) {
     this.#machineId = machineId;
     this.#joined = joined;
+    this.#isFree = isFree;
     ringLocked.addEventListener("click", () => doing(ringLocked, text, () => this.#ringLocked()));
     onHushed((firingId) => this.#over(firingId));
   }
 
-  /** The machine is in that status now. */
+  /** The machine is in that status now; told of every event of the branch, it draws when something is new to it. */
   show(status) {
+    const before = this.#status;
+    if (before === status && this.#rung.size === 0) return;
     this.#status = status;
+    if (before !== status) this.#unseen = before === "unknown" && status === "free";
     this.#draw();
   }
 
   /** Asks anew: at each snapshot, for other tabs and the gateway change it too. Unanswered, it stays as it was. */
   async look() {
+    const waited = this.#alert;
     try {
-      this.#alert = await mine(this.#machineId);
+      const found = await newest(this.#machineId);
+      this.#alert = found?.status === "armed" ? found : null;
+      this.#unseen ||= this.#status === "free" && Boolean(found?.suppressed.not_proven);
+      if (waited && !this.#alert) put(text, found?.status === "expired" || found?.status === "ended" ? t("alert.over") : "");
     } catch { return; }
     if (this.#alert) unlockAtNextTap(() => this.#draw());
     if (wasSignedOut()) put(text, t("alert.signed_out"));
     this.#draw();
+  }
+
+  /** Its place moves and its time runs out while nothing happens to the machine. */
+  async renew() {
+    if (this.#alert && !document.hidden) await this.look();
   }
 
   /** An alert of this member has rung: for this machine or for another one. */
@@ -63,14 +78,22 @@ export class TellMe {
     const offered = this.#status === "occupied" || this.#status === "unknown";
     button.hidden = !(rung || this.#alert || offered);
     if (rung || !this.#alert) locked.hidden = quiet.hidden = true;
-    if (rung) this.#offer(t("alert.go", { name: rung.name }), "alert.seen", () => this.#confirm(rung));
+    if (rung) this.#offer(this.#told(rung), "alert.seen", () => this.#confirm(rung));
     else if (this.#alert) this.#wait();
     else if (offered) this.#offer(null, "alert.tell_me", () => this.#subscribe());
     panel.hidden = button.hidden && !text.textContent;
   }
 
+  /** Go, as long as that is true: somebody else may be quicker. */
+  #told({ firingId, machineId, name }) {
+    if (this.#isFree(machineId)) return t("alert.go", { name });
+    calm(firingId);
+    return t("alert.missed", { name });
+  }
+
   async #wait() {
-    this.#offer(waiting(this.#alert), "alert.do_not", () => this.#cancel());
+    const unseen = this.#unseen && this.#status === "free";
+    this.#offer(unseen ? t("machine.unseen") : waiting(this.#alert), "alert.do_not", () => this.#cancel());
     offer(quiet.querySelector("select"), this.#alert.quietHours, (hours) => this.#keepQuiet(hours));
     quiet.hidden = false;
     const by = await way().catch(() => null);
