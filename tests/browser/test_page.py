@@ -163,8 +163,12 @@ async def test_without_a_script_the_same_address_lists_what_is_free(gym: Served)
         plain = await context.new_page()
         await plain.goto(gym.url)
         await expect(plain.get_by_role("heading", name="Legs")).to_be_visible()
+        await expect(plain.locator(".notice")).to_contain_text("renews itself every 30 seconds")
+        await expect(plain.get_by_role("searchbox")).to_be_hidden()
         await plain.get_by_role("link", name="Leg press 01").click()
         await expect(plain.locator("#word")).to_have_text("Free")
+        await expect(plain.locator(".notice")).to_contain_text("JavaScript is off")
+        await expect(plain.get_by_role("button")).to_have_count(0)
         await plain.screenshot(path=ARTEFACTS / "plain-machine.png")
         await browser.close()
 
@@ -176,6 +180,26 @@ async def test_a_machine_is_found_by_a_piece_of_its_name_or_category(page: Page)
     await expect(page.locator("li:visible")).to_have_count(6)
     await page.get_by_role("searchbox").fill("xyz")
     await expect(page.locator("#nothing")).to_be_visible()
+
+
+async def test_who_listens_hears_what_was_found_and_the_newest_count_once_a_minute(
+    page: Page, gym: Served
+) -> None:
+    heard = page.locator("#announcement")
+    await page.clock.install()
+    await page.reload()
+    await expect(heard).to_have_text("9 of 15 machines free")
+    await page.get_by_role("searchbox").fill("treadmill 01")
+    await expect(heard).to_have_text("1 machine found")
+    for name in ("leg-press-01", "leg-press-03"):
+        gym.publish(name, Status.OCCUPIED)
+        await expect(machine(page, name)).to_have_attribute("data-status", "occupied")
+    await expect(heard).to_have_text("1 machine found")
+    await page.clock.run_for(30_000)
+    gym.publish("bench-01", Status.OCCUPIED)
+    await expect(machine(page, "bench-01")).to_have_attribute("data-status", "occupied")
+    await page.clock.run_for(31_000)
+    await expect(heard).to_have_text("6 of 15 machines free")
 
 
 async def test_favourites_stand_first_and_are_kept_on_the_phone(page: Page, gym: Served) -> None:

@@ -7,7 +7,7 @@ import { element, put } from "../shared/dom.js";
 import { Live } from "../shared/live.js";
 import { clock, t } from "../shared/words.js";
 
-const ANNOUNCE = 15_000; // ms between two announcements to screen readers
+const ANNOUNCE = 60_000; // ms between two counts to screen readers: who wants one sooner reads the summary
 const AGES = 15_000; // ms between two renewals of the ages
 const LOOKS = 60_000; // ms between two questions how what is waited for stands
 const AGAIN = 5_000; // ms until the names are asked for again
@@ -22,7 +22,8 @@ for (const link of page.categories.children) names.set(link.hash.slice("#categor
 const liked = page.favourites.querySelector("ul");
 const age = new Age();
 const mine = new Mine(({ machineId, category }) => rows.get(machineId)?.machine.name ?? machineId ?? names.get(category) ?? category, statusOf, () => live.open());
-let announcedAt = -Infinity;
+let counted = null; // what screen readers are told next
+let announcing = null; // the timer, while they are left in peace
 
 const live = new Live({
   snapshot(message) {
@@ -50,7 +51,11 @@ const live = new Live({
   down: () => age.down(),
 });
 
-page.search.addEventListener("input", find);
+page.search.addEventListener("input", () => {
+  find();
+  const count = [...rows.values()].filter(({ all }) => !all.hidden).length;
+  put(page.announcement, count ? t("phone.found", { count }) : t("phone.nothing"));
+});
 nameThings();
 live.start();
 keepHere();
@@ -143,13 +148,18 @@ function count() {
     free += section.show(here, mine.waitsFor(id));
   }
   const all = rows.size;
-  page.summary.replaceChildren(element("strong", { textContent: t("phone.free_now", { free }) }), ` ${t("phone.of_machines", { all })}`);
+  page.summary.replaceChildren(element("strong", { textContent: t("phone.free_now", { free }) }), ` ${t("phone.of_machines", { count: all })}`);
   announce(t("common.free_of_all", { free, all }));
 }
 
-/** To screen readers, but not with every change. */
+/** To screen readers, but not with every change; the newest is always said. */
 function announce(text) {
-  if (performance.now() - announcedAt < ANNOUNCE) return;
-  announcedAt = performance.now();
-  put(page.announcement, text);
+  counted = text;
+  if (announcing === null) speak();
+}
+
+function speak() {
+  announcing = counted === null ? null : setTimeout(speak, ANNOUNCE);
+  if (counted !== null) put(page.announcement, counted);
+  counted = null;
 }
