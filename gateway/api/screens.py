@@ -159,7 +159,9 @@ class ScreenRoutes:
         words, branch = self._languages.flat(language), self._model.branch(self._gym)
         free = sum(one.status is Status.FREE for one in views)
         counted = words["common.free_of_all"].format(free=free, all=len(views))
-        shown = {"machines": by_category(views, branch, words), "summary": counted}
+        is_closed = not branch.open and self._model.synchronised()
+        shown = {"machines": by_category(views, branch, words)}
+        shown["summary"] = words["phone.closed"] if is_closed else counted
         shown["categories"] = category_links(views, branch)
         return self._page("phone/index.html", language, OF_PHONES, **shown)
 

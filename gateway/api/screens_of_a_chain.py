@@ -156,7 +156,7 @@ def _row(view: BranchView, words: Words, now: float) -> str:
 def _said(view: BranchView, words: Words, now: float) -> str:
     """How much is free, how much nobody knows, and when that was said."""
     (free, every), unknown = _counted(view), _many(view, Status.UNKNOWN)
-    said = words["phone.other_unknown" if unknown else "phone.other"]
+    said = words["phone.other_partly" if unknown else "phone.other"]
     return said.format(free=free, all=every, unknown=unknown, time=_time(view, now))
 
 

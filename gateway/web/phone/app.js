@@ -5,11 +5,12 @@ import { Age, keepHere, say } from "./page.js";
 import { Row, Section } from "./rows.js";
 import { element, put } from "../shared/dom.js";
 import { Live } from "../shared/live.js";
-import { clock, t } from "../shared/words.js";
+import { clock, spanOf, t } from "../shared/words.js";
 
 const ANNOUNCE = 60_000; // ms between two counts to screen readers: who wants one sooner reads the summary
 const AGES = 15_000; // ms between two renewals of the ages
 const LOOKS = 60_000; // ms between two questions how what is waited for stands
+const SILENT = 300; // seconds, after which the gateway knows nothing of a sibling
 const AGAIN = 5_000; // ms until the names are asked for again
 
 const rows = new Map(); // machine id → Row
@@ -22,17 +23,21 @@ for (const link of page.categories.children) names.set(link.hash.slice("#categor
 const liked = page.favourites.querySelector("ul");
 const age = new Age();
 const mine = new Mine(({ machineId, category }) => rows.get(machineId)?.machine.name ?? machineId ?? names.get(category) ?? category, statusOf, () => live.open());
+let isOpen = true; // until we hear otherwise
+let siblings = [];
+let lookingAgain = null; // a timer
 let counted = null; // what screen readers are told next
 let announcing = null; // the timer, while they are left in peace
 
 const live = new Live({
   snapshot(message) {
     age.snapshot(message);
-    const known = [...rows.keys()].join() === message.machines.map((machine) => machine.machineId).join();
-    if (!known) build(message.machines);
+    const shown = [...rows.values()].map((row) => named(row.machine)).join();
+    if (shown !== message.machines.map(named).join()) build(message.machines);
     for (const machine of message.machines) rows.get(machine.machineId).show(machine, age);
     page.machines.removeAttribute("aria-busy");
     count();
+    showOthers(); // the gateway's time is known now
     mine.look().then(count);
   },
   update(message) {
@@ -51,31 +56,43 @@ const live = new Live({
   down: () => age.down(),
 });
 
+const named = ({ machineId, category, name }) => `${machineId} ${category} ${name}`;
 page.search.addEventListener("input", () => {
   find();
   const count = [...rows.values()].filter(({ all }) => !all.hidden).length;
   put(page.announcement, count ? t("phone.found", { count }) : t("phone.nothing"));
 });
-nameThings();
+lookAround();
 live.start();
 keepHere();
 setInterval(() => rows.forEach((row) => row.renew(age)), AGES);
 setInterval(() => mine.renew(), LOOKS);
+setInterval(() => isOnScreen(page.others) && lookAround(), LOOKS);
+document.addEventListener("visibilitychange", () => document.hidden || lookAround());
 
-/** Names of the branch, its categories and its siblings; the snapshot has all the rest. */
-async function nameThings() {
+/** Names of the branch and its categories, whether it is open, its siblings; the snapshot has all the rest. */
+async function lookAround() {
   try {
-    const { branches } = await (await fetch("/branches")).json();
+    const { branches, clock: unsure } = await (await fetch("/branches")).json();
     const branch = branches.find((one) => one.source === "local");
     page.branch.textContent = document.title = branch.name;
     for (const { category, name } of branch.categories) {
       names.set(category, name);
       sections.get(category)?.name(name);
     }
-    showOthers(branches.filter((one) => one !== branch));
+    isOpen = branch.open || unsure === "unsynchronised";
+    siblings = branches.filter((one) => one !== branch);
+    showOthers();
+    if (rows.size) count();
   } catch {
-    setTimeout(nameThings, AGAIN);
+    clearTimeout(lookingAgain);
+    lookingAgain = setTimeout(lookAround, AGAIN);
   }
+}
+
+function isOnScreen(part) {
+  const { top, bottom, height } = part.getBoundingClientRect();
+  return !document.hidden && height > 0 && top < innerHeight && bottom > 0;
 }
 
 function statusOf(machineId) {
@@ -83,15 +100,22 @@ function statusOf(machineId) {
 }
 
 /** The other branches of the chain, as far as they are known here. */
-function showOthers(branches) {
-  const items = branches.map(({ name, asOf, categories }) => {
-    const sum = (what) => categories.reduce((all, one) => all + one[what], 0);
-    const unknown = sum("unknown");
-    const state = t(unknown ? "phone.other_unknown" : "phone.other", { free: sum("free"), all: sum("total"), unknown, time: clock(asOf) });
-    return element("li", {}, element("span", { className: "name", textContent: name, dir: "auto" }), element("span", { className: "state", textContent: state }));
+function showOthers() {
+  const items = siblings.map((branch) => {
+    const name = element("span", { className: "name", textContent: branch.name, dir: "auto" });
+    return element("li", {}, name, element("span", { className: "state", textContent: howItStands(branch) }));
   });
   page.others.querySelector("ul").replaceChildren(...items);
   page.others.hidden = items.length === 0;
+}
+
+/** What a branch told last; of one that is silent nothing is known, however many machines it has. */
+function howItStands({ open, asOf, categories }) {
+  const sum = (what) => categories.reduce((all, one) => all + one[what], 0);
+  const [free, all, unknown, silence] = [sum("free"), sum("total"), sum("unknown"), age.since(asOf)];
+  if (unknown === all) return asOf && age.known && silence > SILENT ? t("phone.other_silent", { span: spanOf(silence) }) : t("phone.other_unknown");
+  if (!open && age.known) return t("phone.other_closed");
+  return t(unknown ? "phone.other_partly" : "phone.other", { free, all, unknown, time: clock(asOf) });
 }
 
 function build(machines) {
@@ -148,8 +172,9 @@ function count() {
     free += section.show(here, mine.waitsFor(id));
   }
   const all = rows.size;
-  page.summary.replaceChildren(element("strong", { textContent: t("phone.free_now", { free }) }), ` ${t("phone.of_machines", { count: all })}`);
-  announce(t("common.free_of_all", { free, all }));
+  const counts = [element("strong", { textContent: t("phone.free_now", { free }) }), ` ${t("phone.of_machines", { count: all })}`];
+  page.summary.replaceChildren(...(isOpen ? counts : [t("phone.closed")]));
+  announce(isOpen ? t("common.free_of_all", { free, all }) : t("phone.closed"));
 }
 
 /** To screen readers, but not with every change; the newest is always said. */
