@@ -67,9 +67,9 @@ async function arm(what) {
 /** The member who was just made is not known: this browser keeps no cookie of ours. */
 function cookieless(error) {
   if (error.status !== 401) throw error;
+  keepsCookies = false;
   forget();
   wasSignedOut();
-  keepsCookies = false;
   throw new Told(t("alert.no_cookies"));
 }
 
@@ -134,6 +134,6 @@ function forget() {
   here = false;
   try {
     localStorage.removeItem(MEMBER);
-    localStorage.setItem(SIGNED_OUT, "yes");
+    if (keepsCookies) localStorage.setItem(SIGNED_OUT, "yes");
   } catch { /* as above */ }
 }

@@ -1,11 +1,11 @@
 // The page of a member: every machine by category, as it stands now.
 
 import { Mine } from "./mine.js";
-import { Age, keepHere, say } from "./page.js";
+import { age, keepHere, say } from "./page.js";
 import { Row, Section } from "./rows.js";
 import { element, put } from "../shared/dom.js";
 import { Live } from "../shared/live.js";
-import { clock, spanOf, t } from "../shared/words.js";
+import { spanOf, t } from "../shared/words.js";
 
 const ANNOUNCE = 60_000; // ms between two counts to screen readers: who wants one sooner reads the summary
 const AGES = 15_000; // ms between two renewals of the ages
@@ -21,7 +21,6 @@ const page = Object.fromEntries(
 );
 for (const link of page.categories.children) names.set(link.hash.slice("#category-".length), link.firstChild.textContent);
 const liked = page.favourites.querySelector("ul");
-const age = new Age();
 const mine = new Mine(({ machineId, category }) => rows.get(machineId)?.machine.name ?? machineId ?? names.get(category) ?? category, statusOf, () => live.open());
 let isOpen = true; // until we hear otherwise
 let siblings = [];
@@ -115,7 +114,7 @@ function howItStands({ open, asOf, categories }) {
   const [free, all, unknown, silence] = [sum("free"), sum("total"), sum("unknown"), age.since(asOf)];
   if (unknown === all) return asOf && age.known && silence > SILENT ? t("phone.other_silent", { span: spanOf(silence) }) : t("phone.other_unknown");
   if (!open && age.known) return t("phone.other_closed");
-  return t(unknown ? "phone.other_partly" : "phone.other", { free, all, unknown, time: clock(asOf) });
+  return t(unknown ? "phone.other_partly" : "phone.other", { free, all, unknown, time: age.at(asOf) });
 }
 
 function build(machines) {

@@ -1,7 +1,7 @@
 // A machine's page: what the gateway wrote into it, kept true while it is open.
 
 import { wrong } from "./alerts.js";
-import { Age, doing, keepHere, say } from "./page.js";
+import { age, doing, keepHere, say } from "./page.js";
 import { TellMe } from "./tell-me.js";
 import { inWords, look, quietest, strip, week } from "./usual.js";
 import { element, list, put } from "../shared/dom.js";
@@ -14,7 +14,6 @@ const MOST_OTHERS = 6; // free ones of the same kind: a screen of a phone
 const found = (id) => document.getElementById(id);
 const row = document.querySelector("[data-status]");
 const id = found("machine").dataset.machine;
-const age = new Age();
 let machine = null;
 let lookedFor = null; // the status and since when, as of which the chance was asked
 let all = new Map(); // id → machine
@@ -25,8 +24,9 @@ const live = new Live({
     age.snapshot(message);
     all = new Map(message.machines.map((one) => [one.machineId, one]));
     machine = all.get(id) ?? null;
+    found("machine").classList.toggle("gone", !machine);
     if (machine) show();
-    else say(t("machine.gone"));
+    else leave();
     tellMe.look();
   },
   update(message) {
@@ -65,6 +65,12 @@ function show() {
   const asked = `${machine.status} ${machine.lastChange}`;
   if (asked !== lookedFor) foresee(asked);
   put(found("rest"), whyOf(machine) ?? (age.known ? ageOf(age.since(machine.lastChange)) : ""));
+}
+
+/** Nothing is said of it any more, and nobody can wait for it. */
+function leave() {
+  say(t("machine.gone"));
+  tellMe.show("out_of_service");
 }
 
 /** The chance is that of this moment: what was foretold before a change is taken away at once. */

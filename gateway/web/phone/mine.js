@@ -1,11 +1,11 @@
 // What this phone waits for: listed on the first page, each to be taken back, and rung here too.
 
 import { armed, cancel, seen, subscribe, wasSignedOut } from "./alerts.js";
-import { doing, say } from "./page.js";
+import { age, doing } from "./page.js";
 import { chosen } from "./quiet.js";
 import { calm, hush, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
 import { element, put } from "../shared/dom.js";
-import { clock, t } from "../shared/words.js";
+import { t } from "../shared/words.js";
 
 const section = document.getElementById("mine");
 const rows = section.querySelector("ul");
@@ -95,7 +95,7 @@ export class Mine {
       : element("span", { className: "name", textContent: t("alert.any", { category: name }) });
     const turn = place === 1 ? t("alert.first") : t("alert.place", { place });
     const unseen = this.#unseen.has(machineId) && this.#statusOf(machineId) === "free";
-    const state = unseen ? t("machine.unseen") : `${turn} ${t("phone.until", { time: clock(expiresAt) })}`;
+    const state = unseen ? t("machine.unseen") : `${turn} ${t("phone.until", { time: age.at(expiresAt) })}`;
     return this.#row("⏳", what, state, t("alert.do_not"), async () => {
       await cancel(alertId);
       await this.look();

@@ -3,18 +3,18 @@
 import { clock, t } from "../shared/words.js";
 import { put } from "../shared/dom.js";
 
-const OLD = 60; // seconds: a page that was written longer ago comes from the phone's own store
+const MINUTE = 60; // seconds: what clocks are shown in; a stream is at most some of them late
 const notice = document.getElementById("notice");
 
-/** Ages by the gateway's clock; what we do not hear of does not age. */
-export class Age {
+/** Ages by the gateway's clock, times by this phone's, however wrong either is; what we do not hear of does not age. */
+class Age {
   #ahead = 0; // seconds that the gateway's clock is ahead of ours
   #heardAt = Number(document.body.dataset.asOf) || null; // when anything was heard last, by our clock
   #connected = false;
   known = false; // whether the gateway knows the time
 
   constructor() {
-    if (this.#heardAt && Date.now() / 1000 - this.#heardAt > OLD) this.down();
+    if ("kept" in document.body.dataset) this.down(); // the worker had no newer one
   }
 
   snapshot({ asOf, clock }) {
@@ -34,12 +34,19 @@ export class Age {
     say(this.#heardAt ? t("common.cut_off_since", { time: clock(this.#heardAt) }) : t("common.cut_off"));
   }
 
+  /** `14:05`, as this phone will show it at that moment of the gateway's. */
+  at(moment) {
+    return clock(moment - Math.round(this.#ahead / MINUTE) * MINUTE);
+  }
+
   /** Seconds since then. */
   since(moment) {
     const now = this.#connected || !this.#heardAt ? Date.now() / 1000 : this.#heardAt;
     return Math.max(0, now + this.#ahead - moment);
   }
 }
+
+export const age = new Age();
 
 /** Tell it above the page; nothing hides it. */
 export function say(text) {

@@ -1,12 +1,12 @@
 // "Tell me when it is free": the button of a machine's page, and what becomes of it.
 
 import { cancel, keepQuiet, newest, seen, subscribe, wasSignedOut } from "./alerts.js";
-import { doing } from "./page.js";
+import { age, doing } from "./page.js";
 import { hasNtfy, isPushed, subscribeToPush, topicLinks, way, whyOnly } from "./push.js";
 import { chosen, offer } from "./quiet.js";
 import { calm, hush, isMute, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
 import { put } from "../shared/dom.js";
-import { clock, t } from "../shared/words.js";
+import { t } from "../shared/words.js";
 
 const panel = document.getElementById("tell-me");
 const text = panel.querySelector("p");
@@ -152,6 +152,6 @@ export class TellMe {
 /** Its place, until when, and when it is silent: what a member may rely on. */
 function waiting({ place, expiresAt, quietHours }) {
   const turn = place === 1 ? t("alert.first") : t("alert.place", { place });
-  const rings = t(isPushed() ? "alert.pushed" : "alert.open", { time: clock(expiresAt) });
+  const rings = t(isPushed() ? "alert.pushed" : "alert.open", { time: age.at(expiresAt) });
   return [turn, rings, quietHours ? t("alert.silent", quietHours) : "", isMute() ? t("alert.sound") : ""].join(" ").trim();
 }

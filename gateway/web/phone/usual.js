@@ -15,10 +15,12 @@ const named = DAYS.map((_, day) => dayNames.format(MONDAY + day * 86_400_000));
 export async function look(machineId) {
   const reply = await fetch(`/machines/${machineId}/history?hours=1`);
   if (!reply.ok) return null;
-  const { patterns, prediction, timezone } = await reply.json();
+  const { patterns, prediction, timezone, to, clock } = await reply.json();
+  const now = to - 1; // in the bin that runs; a phone's own clock may be hours off
   const chance = prediction?.probabilityFree ?? null;
-  const today = patterns.weekday[weekday(timezone)];
-  return { chance, today: today.some((one) => one !== null) ? today : null, quietest: patterns.quietest, now: slotIn(timezone), days: patterns.weekday };
+  const today = patterns.weekday[weekday(now, timezone)];
+  const isKnown = !clock && today.some((one) => one !== null);
+  return { chance, today: isKnown ? today : null, quietest: patterns.quietest, now: slotIn(now, timezone), days: patterns.weekday };
 }
 
 /** `Free in half an hour: likely (62%)`. */
@@ -69,16 +71,16 @@ function mean(ratios) {
 }
 
 /** The quarter hour that it is there, 0 to 95. */
-function slotIn(timezone) {
-  const [hour, minute] = clockIn(timezone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).split(":").map(Number);
+function slotIn(moment, timezone) {
+  const [hour, minute] = clockIn(moment, timezone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).split(":").map(Number);
   return hour * 4 + Math.floor(minute / 15);
 }
 
 /** Monday 0. */
-function weekday(timezone) {
-  return DAYS.indexOf(clockIn(timezone, { weekday: "short" }));
+function weekday(moment, timezone) {
+  return DAYS.indexOf(clockIn(moment, timezone, { weekday: "short" }));
 }
 
-function clockIn(timeZone, parts) {
-  return new Date().toLocaleString("en-GB", { timeZone, ...parts });
+function clockIn(moment, timeZone, parts) {
+  return new Date(moment * 1000).toLocaleString("en-GB", { timeZone, ...parts });
 }

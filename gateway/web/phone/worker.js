@@ -4,6 +4,7 @@ const WEB = "{web}"; // where this version's files are; another version is anoth
 const WORDS = {words}; // in the language that this phone reads
 const PAGES = "pages"; // the last pages seen; each says how old it is
 const MOST_PAGES = 30;
+const PATIENCE = 4_000; // ms, after which a page that was seen before is better than none
 
 self.addEventListener("install", () => self.skipWaiting());
 
@@ -13,7 +14,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
-  if (request.mode === "navigate" && isOurs(pathname)) event.respondWith(page(request));
+  if (request.mode === "navigate" && isOurs(pathname)) event.respondWith(page(request, event));
   else if (pathname.startsWith(`${WEB}/`)) event.respondWith(part(request));
 });
 
@@ -57,18 +58,35 @@ function inWords({ trial, name, note, place }) {
   return { title, body: trial ? alert.trial_body : [note, place === 1 ? alert.first_known : alert.others_know].filter(Boolean).join("\n") };
 }
 
-/** The page as it is now; without a link the last one seen. */
-async function page(request) {
+/** The page as it is now; without a link, or over one that says nothing, the last one seen. */
+async function page(request, event) {
   const cache = await caches.open(PAGES);
+  const asked = fetchPage(cache, request);
+  event?.waitUntil(asked.catch(() => {})); // a late one is kept for the next visit
+  const seen = await cache.match(request);
   try {
-    const reply = await fetch(request);
-    if (reply.ok && !reply.redirected) await keep(cache, request, reply.clone());
-    return reply;
+    return await (seen ? Promise.race([asked, late()]) : asked);
   } catch (error) {
-    const found = (await cache.match(request)) ?? (await cache.match("/"));
-    if (found) return found;
+    const found = seen ?? (await cache.match("/"));
+    if (found) return asKept(found);
     throw error;
   }
+}
+
+async function fetchPage(cache, request) {
+  const reply = await fetch(request);
+  if (reply.ok && !reply.redirected) await keep(cache, request, reply.clone());
+  return reply;
+}
+
+const late = () => new Promise((_, refuse) => setTimeout(() => refuse(new Error("late")), PATIENCE));
+
+/** Its script is told that it is old: a phone's clock cannot be trusted with that. */
+async function asKept(reply) {
+  const text = (await reply.text()).replace("<body", "<body data-kept");
+  const headers = new Headers(reply.headers);
+  for (const packed of ["Content-Encoding", "Content-Length"]) headers.delete(packed);
+  return new Response(text, { headers });
 }
 
 async function keep(cache, request, reply) {
