@@ -53,7 +53,6 @@ class ChainScreens:
         """A branch's machines; each leads to its page at the branch, where one can wait for it."""
         if LANGUAGE in request.query:
             return remember(request, self._languages.chosen(request))
-        no_parameters(request)
         gym, language = request.match_info["gymId"], self._languages.chosen(request)
         try:
             branch = self._model.branch(gym)
