@@ -92,9 +92,8 @@ class Consumer:
     async def _lead(self, conn: Connection) -> None:
         """The broker is heard only while we hold the lock; else two would write."""
         writing = await Writing.of(self._config, conn, self._wall)
-        prover = Prover(
-            self._config.proof, self._port.publish, count, writing.newest_bins, self._wall
-        )
+        rules, newest = self._config.proof, writing.newest_bins
+        prover = Prover(rules, self._port.publish, count, newest, writing.is_away, self._wall)
         waiting = Waiting()
         log.info("this hub consumes from now on")
         hearing = asyncio.create_task(self._port.run(waiting.put))

@@ -123,6 +123,7 @@ class Prover:
         publish: Publish,
         count: Callable[[Connection, dict[str, int]], Awaitable[None]],
         newest: Mapping[str, float],
+        is_away: Callable[[str], bool],
         wall: Wall,
     ) -> None:
         """`newest`: gymId → when bins came from there last, epoch seconds."""
@@ -130,6 +131,7 @@ class Prover:
         self._publish = publish
         self._count = count
         self._newest = newest
+        self._is_away = is_away
         self._wall = wall
 
     async def look(self, conn: Connection) -> bool:
@@ -150,9 +152,13 @@ class Prover:
         return len(found) < AT_ONCE
 
     def _wait(self, due: Due, now: float) -> float:
-        """Seconds until that day may be asked for (again)."""
-        calm = self._newest.get(due.gym, 0.0) + self._rules.calm
+        """Seconds until that day may be asked for (again); who is away is asked once it is back.
+
+        What nobody hears would only put off the next question, by up to a day.
+        """
+        busy_until = now if self._is_away(due.gym) else self._newest.get(due.gym, 0.0)
         pause = min(self._rules.ask_every * 2.0 ** max(0, due.asked - 1), LONGEST_PAUSE)
+        calm = busy_until + self._rules.calm
         return max(calm, due.asked_at + pause if due.asked else 0.0) - now
 
     def _ask(self, due: Due, verdict: Verdict) -> bool:

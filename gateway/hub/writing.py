@@ -91,6 +91,10 @@ class Writing:
             for message in batch:
                 await self.store(conn, [message])
 
+    def is_away(self, gym: str) -> bool:
+        """Whether that branch is known not to hear us now."""
+        return self._standing(gym).hushed is not None
+
     async def hush_the_silent(self, conn: Connection) -> None:
         """Who has not said anything for too long is not known any more."""
         now = self._wall()

@@ -147,6 +147,18 @@ def test_a_hole_is_asked_for_and_mended(start: Start, gym: Speaker) -> None:
     assert len(gym.asked) == 1
 
 
+def test_a_branch_that_is_away_is_asked_once_it_is_back(start: Start, gym: Speaker) -> None:
+    hub = start("[proof]\nsettle = 0\ncalm = 1\n")
+    gym.summarise(1, "free")
+    gym.say("gateway", b"offline", retain=True)
+    gym.prove(day_of(YESTERDAY), YESTERDAY, a_day(YESTERDAY))
+    until(lambda: hub.doctor()["holes"])
+    assert not gym.asked
+    assert hub.doctor()["holes"][0]["asked"] == 0
+    gym.summarise(2, "free")
+    assert len(until(lambda: gym.asked)[0]["hours"]) == 24
+
+
 def test_a_database_that_lost_rows_is_filled_up(start: Start, gym: Speaker, chain: str) -> None:
     hub = start("[proof]\nsettle = 0\ncalm = 0\nagain = 1\n")
     rows = a_day(YESTERDAY)
