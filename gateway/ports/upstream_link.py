@@ -38,6 +38,8 @@ STEADY = 10.0  # seconds up that count as success: two boxes of one name evict e
 UNSAID = {0, REFUSED}  # reasons that name none: an end that the broker does not explain
 MOST_BRIEF, BRIEF_PAUSE = 5, 5.0  # so many in a row that were not steady: then up to 5 s between
 
+FORBIDDEN = " Or does its ACL forbid a topic? MQTT 3.1.1 has no word for that"
+
 log = logging.getLogger(__name__)
 
 
@@ -209,8 +211,9 @@ class UpstreamLink:
             self._note("down", f"{ended}; it is tried again all the time")
             return self._dead.next()
         if not ended.answered:
-            why = f"; {TAKEN}" if ended.code in UNSAID else ""
-            self._note("down", f"{ended}, and so did {self._brief} before it{why}")
+            why = f"; {TAKEN}{'' if self._protocol is V5 else FORBIDDEN}"
+            told = f"{ended}, and so did {self._brief} before it"
+            self._note("down", told + why if ended.code in UNSAID else told)
             return uniform(0, BRIEF_PAUSE)  # noqa: S311  it keeps no secret
         self._refusals += 1
         if ended.code == WRONG_VERSION and self._refusals == 1:

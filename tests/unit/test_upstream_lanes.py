@@ -16,6 +16,7 @@ from gateway.ports.upstream_link import (
     OPENS_AFTER,
     REFUSED_LONGEST,
     RESTS,
+    V311,
     Login,
     UpstreamLink,
 )
@@ -232,6 +233,10 @@ def test_an_end_that_the_broker_explains_is_of_no_other_box(link: UpstreamLink) 
     assert "another box" not in link.state().problem
     link._pause_after(EndedError("the connection ended (Unspecified error)", 0x80))
     assert "another box" in link.state().problem
+    assert "ACL" not in link.state().problem
+    link._protocol = V311  # RabbitMQ closes the connection
+    link._pause_after(EndedError("the connection ended (Unspecified error)", 0x80))
+    assert "its ACL" in link.state().problem
 
 
 def test_a_centre_that_refuses_is_left_alone(link: UpstreamLink) -> None:
