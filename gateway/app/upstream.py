@@ -95,7 +95,7 @@ class Upstream:
         numbers = [day_of(day.isoformat()) for day in days]
         known = [number for number in numbers if number <= self._outbox.last_day]
         for number in known:
-            await self._proving.ask(number, hours, at_once=True)
+            await self._proving.resend(number, hours)
         return len(known)
 
     # --- how it is --------------------------------------------------------------------------------

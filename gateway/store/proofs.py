@@ -109,6 +109,13 @@ def ask(conn: sqlite3.Connection, day: int, hours: Iterable[int]) -> int:
     return len(new)
 
 
+def try_anew(conn: sqlite3.Connection, day: int, hours: Iterable[int]) -> None:
+    """As if these hours had never been sent again."""
+    notes, again = read(conn, day).notes, set(hours)
+    tries = {hour: count for hour, count in notes.tries.items() if hour not in again}
+    write_down(conn, day, msgspec.structs.replace(notes, tries=tries))
+
+
 def answer(conn: sqlite3.Connection, day: int, notes: Notes, at: float) -> None:
     """It is queued again; its digest is told anew even if it says the same."""
     write_down(conn, day, notes)

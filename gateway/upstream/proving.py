@@ -90,6 +90,11 @@ class Proving:
             await self._answer(await self._write(lambda conn: proofs.read(conn, day)))
         self.ring()
 
+    async def resend(self, day: int, hours: Collection[int]) -> None:
+        """Somebody here wants it: what was settled is not so any more."""
+        await self._write(lambda conn: proofs.try_anew(conn, day, hours))
+        await self.ask(day, hours, at_once=True)
+
     async def run(self) -> None:
         """As long as one connection lasts."""
         while True:

@@ -290,6 +290,19 @@ async def test_what_cannot_be_mended_is_settled_after_a_few_tries(branch: Branch
     assert branch.outbox.noted["declared"] == 12
 
 
+async def test_what_was_settled_is_proven_anew_when_somebody_sends_it_again(branch: Branch) -> None:
+    branch.store.store(hour())
+    await branch.copy()
+    branch.connect("mqtt://127.0.0.1:9")
+    payload = proving._digest("g", DAY_0, proofs.Notes(), 0.0, branch.store.conn)
+    await branch.write(lambda conn: proofs.told(conn, DAY_0, payload, 1))
+    for _ in range(proving.MOST_TRIES + 1):
+        await branch.proving.ask(DAY_0, [0], at_once=True)
+    assert (await branch.write(lambda conn: proofs.read(conn, DAY_0))).notes.lost
+    await branch.proving.resend(DAY_0, [0])  # an ACL was mended
+    assert not (await branch.write(lambda conn: proofs.read(conn, DAY_0))).notes.lost
+
+
 async def test_days_that_are_too_old_are_cleared(
     branch: Branch, broker: Broker, hub: Listener, until: Until
 ) -> None:
