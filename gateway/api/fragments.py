@@ -56,7 +56,8 @@ def _section(
     category: CategoryView, views: Sequence[MachineView], words: Words, at: str | None
 ) -> str:
     counted = words["common.free_here"].format(free=_free(views), all=len(views))
-    rows = "".join(_row(view, words, at) for view in views)
+    free_first = sorted(views, key=lambda view: view.status is not Status.FREE)
+    rows = "".join(_row(view, words, at) for view in free_first)
     heading = f'<h2 id="category-{category.category}" dir="auto">{escape(category.name)}</h2>'
     return f'<section><div>{heading}<p>{counted}</p></div><ul role="list">{rows}</ul></section>'
 

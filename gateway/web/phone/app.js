@@ -34,6 +34,7 @@ const live = new Live({
     const shown = [...rows.values()].map((row) => named(row.machine)).join();
     if (shown !== message.machines.map(named).join()) build(message.machines);
     for (const machine of message.machines) rows.get(machine.machineId).show(machine, age);
+    arrange(); // nothing moves with a single event: it might be under a finger
     page.machines.removeAttribute("aria-busy");
     count();
     showOthers(); // the gateway's time is known now
@@ -127,18 +128,22 @@ function build(machines) {
   }
   page.machines.replaceChildren(...[...sections.values()].map((section) => section.all));
   page.categories.replaceChildren(...[...sections.values()].map((section) => section.link));
-  arrange();
   find();
 }
 
-/** Favourites first, everything else by category; each in the order of the branch. */
+/** Favourites first, everything else by category; in each what is free first, then in the order of the branch. */
 function arrange() {
   const lists = new Map([[liked, []], ...[...sections.values()].map((section) => [section.list, []])]);
-  for (const row of rows.values()) {
+  const isTaken = ({ machine }) => machine.status !== "free";
+  for (const row of [...rows.values()].sort((one, other) => isTaken(one) - isTaken(other))) {
     row.mark();
     lists.get(row.isLiked ? liked : row.home).push(row.all);
   }
-  for (const [list, items] of lists) list.replaceChildren(...items);
+  const focused = document.activeElement;
+  for (const [list, items] of lists) {
+    if ([...list.children].some((one, place) => one !== items[place]) || list.children.length !== items.length) list.replaceChildren(...items);
+  }
+  if (focused !== document.activeElement) focused.focus({ preventScroll: true });
   hideEmpty();
 }
 

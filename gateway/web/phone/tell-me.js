@@ -106,6 +106,7 @@ export class TellMe {
   #offer(words, label, next) {
     if (words !== null) put(text, words);
     put(button, t(label));
+    button.classList.toggle("quiet", label === "alert.do_not"); // what is done already calls no more
     act = next;
   }
 

@@ -4,7 +4,8 @@ import { drawn as make } from "../shared/dom.js";
 import { language, percent, t } from "../shared/words.js";
 
 const SLOTS = 96, HEIGHT = 28; // quarter hours of a day; units of the strip
-const HOURS = 24, NAMES_WIDE = 2.4; // of the week: columns; room for the names of days, in columns
+const HOURS = 24, NAMES_WIDE = 3, HIGH = 1.4; // of the week: columns; room for the names of days, height of a row, in columns
+const EACH = 6; // hours: what is written below them
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]; // as Intl says them in English
 const MONDAY = Date.UTC(2024, 0, 1, 12); // ms; any week names the days
 const LIKELY = [[0.75, "very_likely"], [0.5, "likely"], [0.25, "perhaps"], [0, "unlikely"]];
@@ -31,8 +32,25 @@ export function inWords(chance) {
 
 /** The quiet times, as a suggestion; nothing where none is known. */
 export function quietest(times) {
-  return times.length ? t("machine.quietest", { times: times.join(", ") }) : "";
+  return times.length ? t("machine.quietest", { times: spans(times).join(", ") }) : "";
 }
+
+/** `14:15`; quarter hours that follow each other are one span, `14:00–14:45`. */
+function spans(times) {
+  const found = []; // [first quarter hour, the one after the last]
+  for (const slot of times.map(slotOf).sort((one, other) => one - other)) {
+    if (found.at(-1)?.[1] === slot) found.at(-1)[1] += 1;
+    else found.push([slot, slot + 1]);
+  }
+  return found.map(([from, to]) => (to - from === 1 ? timeOf(from) : `${timeOf(from)}–${timeOf(to)}`));
+}
+
+function slotOf(time) {
+  const [hour, minute] = time.split(":").map(Number);
+  return hour * 4 + Math.floor(minute / 15);
+}
+
+const timeOf = (slot) => `${`${Math.floor(slot / 4)}`.padStart(2, "0")}:${`${(slot % 4) * 15}`.padStart(2, "0")}`;
 
 /** A bar for each quarter hour: the higher, the more it is used; a gap where nothing is known. */
 export function strip(today, now) {
@@ -48,21 +66,24 @@ export function strip(today, now) {
 
 /** Weekday by hour: the darker, the more it is used; a gap where nothing is known. */
 export function week(days) {
-  const image = make("svg", { viewBox: `0 0 ${HOURS + NAMES_WIDE} ${days.length}`, role: "img" });
+  const image = make("svg", { viewBox: `0 0 ${HOURS + NAMES_WIDE} ${days.length * HIGH + 1.2}`, role: "img" });
   image.append(Object.assign(make("title", {}), { textContent: t("machine.week_label") }));
   days.forEach((day, row) => {
-    const name = make("text", { x: 0, y: row + 0.75 });
-    name.textContent = named[row];
-    image.append(name);
+    image.append(text(0, (row + 0.72) * HIGH, named[row]));
     for (let hour = 0; hour < HOURS; hour++) {
       const ratio = mean(day.slice(hour * 4, hour * 4 + 4));
       if (ratio === null) continue;
-      const cell = make("rect", { x: NAMES_WIDE + hour, y: row, width: 0.94, height: 0.9, "fill-opacity": (0.06 + 0.94 * ratio).toFixed(2) });
+      const cell = make("rect", { x: NAMES_WIDE + hour, y: row * HIGH, width: 0.94, height: HIGH - 0.1, "fill-opacity": (0.06 + 0.94 * ratio).toFixed(2) });
       cell.append(Object.assign(make("title", {}), { textContent: t("machine.cell", { day: named[row], time: `${hour}:00`, ratio: percent(ratio) }) }));
       image.append(cell);
     }
   });
+  for (let hour = 0; hour < HOURS; hour += EACH) image.append(text(NAMES_WIDE + hour, days.length * HIGH + 1, `${hour}:00`));
   return image;
+}
+
+function text(x, y, said) {
+  return Object.assign(make("text", { x, y }), { textContent: said });
 }
 
 function mean(ratios) {
@@ -72,8 +93,7 @@ function mean(ratios) {
 
 /** The quarter hour that it is there, 0 to 95. */
 function slotIn(moment, timezone) {
-  const [hour, minute] = clockIn(moment, timezone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).split(":").map(Number);
-  return hour * 4 + Math.floor(minute / 15);
+  return slotOf(clockIn(moment, timezone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }));
 }
 
 /** Monday 0. */
