@@ -27,6 +27,7 @@ MINUTE, DAY = 60, 86_400  # seconds
 FAILED = Policy("failed-logins", 30, MINUTE)  # a person who mistypes, or a page with an old token
 ADDRESSES_KEPT = 4096  # how addresses map to buckets; a /22 of phones
 LOCAL = "local"
+PARTS = "/web/"  # a page has a dozen, kept for ever; a page without them would be worse than none
 ADMIN = "/admin/"  # exists for who is local; elsewhere there is nothing
 _HOLDER: Final = web.RequestKey("holder", Holder)
 _ADDRESS: Final = web.RequestKey("address", str)
@@ -165,7 +166,7 @@ class Door:
         self, request: web.Request, operation: Operation | None, holder: Holder | None, share: str
     ) -> None:
         rate = operation.rate if operation is not None else "default"
-        if rate == "none":
+        if rate == "none" or (operation is None and request.path.startswith(PARTS)):
             return
         who = f"{holder.role}:{holder.id}" if holder else share
         policy = self._policy(rate, holder)

@@ -1,6 +1,7 @@
 """How often, how many, and as whom one counts."""
 
 import asyncio
+import re
 import socket
 import time
 from contextlib import ExitStack
@@ -34,6 +35,15 @@ async def test_every_counted_reply_tells_what_is_left() -> None:
     async with serving(limits=Limits(requests=100)) as api:
         left = [(await api.get("/branches")).headers["RateLimit"] for _ in range(2)]
         assert [text.split(";")[1] for text in left] == ["r=99", "r=98"]
+
+
+async def test_phones_behind_one_address_do_not_use_each_others_pages_up() -> None:
+    async with serving(limits=Limits()) as api:
+        page = await (await api.get("/")).text()
+        parts = re.findall(r'"(/web/[0-9a-f]{12}/[^"]+)"', page)
+        for _ in range(20):  # new phones in a minute
+            found = {(await api.get(path)).status for path in ("/", *parts)}
+            assert found == {200}
 
 
 async def test_health_and_the_local_socket_are_never_limited() -> None:
