@@ -1,5 +1,6 @@
 """What a member is told while it waits stays true: its place, its time, whether to go."""
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,6 +13,14 @@ from gateway.core.events import Status
 from tests.acceptance.pages.visits import CHROMIUM, Manner, browsing, looking
 from tests.integration.served import Served, serving
 
+HOUR = 3600  # seconds
+CHANGE = """
+([alert, expiresIn]) => fetch(`/alerts/${alert}`, {
+    method: "PATCH",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ quietHours: { start: 22, end: 7 }, expiresIn }),
+})
+"""
 RULES = Alerts(settle=0.1, head_start=0.0, all_at_once=True)
 HALF = (
     30_000  # ms: a page that is looked at asks anew each minute; its stream is never silent so long
@@ -101,6 +110,28 @@ async def test_the_place_in_the_queue_moves_up(
     await gym.call("DELETE", f"/alerts/{before['alertId']}", **other)
     await pass_a_minute(page, gym)
     await expect(page.locator(where)).to_contain_text("You are next.")
+
+
+@pytest.mark.parametrize(
+    ("hour", "lasts", "told"),
+    [
+        (23, 2, "so nothing will ring"),
+        (3, 2, "nothing will ring"),
+        (23, 9, "nothing rings before 07:00"),
+        (6, 17, "nothing rings before 07:00"),
+        (12, 2, "Silent from 22:00 to 07:00"),
+    ],
+)
+async def test_an_alert_that_ends_within_quiet_hours_promises_no_ring(
+    page: Page, gym: Served, hour: int, lasts: int, told: str
+) -> None:
+    gym.wall.now = gym.model.now = time.mktime((*time.localtime()[:3], hour, 0, 0, 0, 0, -1))
+    await page.reload()
+    await wait_for_it(page)
+    (alert,) = gym.alerts.desk._book
+    await page.evaluate(CHANGE, [alert.id, lasts * HOUR])
+    await page.reload()
+    await expect(page.locator("#tell-me p")).to_contain_text(told)
 
 
 async def test_what_nobody_saw_become_free_is_told_as_that(page: Page, gym: Served) -> None:

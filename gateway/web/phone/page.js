@@ -39,6 +39,11 @@ class Age {
     return clock(moment - Math.round(this.#ahead / MINUTE) * MINUTE);
   }
 
+  /** Now, by the gateway's clock; null while it does not know the time. */
+  get now() {
+    return this.known ? Date.now() / 1000 + this.#ahead : null;
+  }
+
   /** Seconds since then. */
   since(moment) {
     const now = this.#connected || !this.#heardAt ? Date.now() / 1000 : this.#heardAt;

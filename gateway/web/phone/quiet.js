@@ -1,16 +1,30 @@
 // Quiet hours: what this phone chose last holds for its next alert too.
 
 import { element } from "../shared/dom.js";
-import { t } from "../shared/words.js";
+import { clock, t } from "../shared/words.js";
 
 const KEY = "quiet";
 const NONE = "none", OWN = "branch"; // ring at any hour; as the branch has it
+const WEEK = 7, DAY = 1440; // days, minutes
 const SPANS = ["21:00-07:00", "22:00-07:00", "22:00-09:00", "23:00-08:00"]; // the nights people have
 
 /** What an alert is given: nothing where this phone has not chosen, then the branch's own hold. */
 export function chosen() {
   const kept = read();
   return kept === OWN ? {} : { quietHours: hoursOf(kept) };
+}
+
+/** Seconds for which it stays quiet from that moment on (epoch seconds), by the clock of who reads; days of the week are the gateway's to know. */
+export function quietFor(quietHours, moment) {
+  if (!quietHours || moment === null || quietHours.days.length < WEEK) return 0;
+  const [start, end, now] = [quietHours.start, quietHours.end, clock(moment)].map(minutesOf);
+  const isQuiet = start <= end ? start <= now && now < end : now >= start || now < end;
+  return isQuiet ? ((end - now + DAY) % DAY || DAY) * 60 : 0;
+}
+
+function minutesOf(time) {
+  const [hour, minute] = time.split(":").map(Number);
+  return hour * 60 + minute;
 }
 
 /** Fills a select with the choices, the alert's own among them; `change` gets `{ start, end }` or null. */

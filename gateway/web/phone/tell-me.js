@@ -3,7 +3,7 @@
 import { cancel, keepQuiet, newest, seen, subscribe, wasSignedOut } from "./alerts.js";
 import { age, doing } from "./page.js";
 import { hasNtfy, isPushed, subscribeToPush, topicLinks, way, whyOnly } from "./push.js";
-import { chosen, offer } from "./quiet.js";
+import { chosen, offer, quietFor } from "./quiet.js";
 import { calm, hush, isMute, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
 import { put } from "../shared/dom.js";
 import { t } from "../shared/words.js";
@@ -153,6 +153,10 @@ export class TellMe {
 /** Its place, until when, and when it is silent: what a member may rely on. */
 function waiting({ place, expiresAt, quietHours }) {
   const turn = place === 1 ? t("alert.first") : t("alert.place", { place });
-  const rings = t(isPushed() ? "alert.pushed" : "alert.open", { time: age.at(expiresAt) });
-  return [turn, rings, quietHours ? t("alert.silent", quietHours) : "", isMute() ? t("alert.sound") : ""].join(" ").trim();
+  const time = age.at(expiresAt);
+  const silence = quietFor(quietHours, age.now);
+  if (silence && age.now + silence >= expiresAt) return `${turn} ${t("alert.quiet_through", { ...quietHours, time })}`;
+  const rings = t(isPushed() ? "alert.pushed" : "alert.open", { time });
+  const silent = quietHours ? t(silence ? "alert.quiet_now" : "alert.silent", quietHours) : "";
+  return [turn, rings, silent, isMute() ? t("alert.sound") : ""].join(" ").trim();
 }
