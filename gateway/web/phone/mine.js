@@ -71,7 +71,8 @@ export class Mine {
   }
 
   draw() {
-    rows.replaceChildren(...[...this.#rung.values()].map((one) => this.#rang(one)), ...this.#alerts.map((one) => this.#waiting(one)));
+    const items = [...[...this.#rung.values()].map((one) => this.#rang(one)), ...this.#alerts.map((one) => this.#waiting(one))];
+    if (items.map((one) => one.outerHTML).join("") !== rows.innerHTML) rows.replaceChildren(...items); // else what has the focus keeps it
     section.hidden = !rows.firstChild && !told.textContent;
   }
 

@@ -9,6 +9,7 @@ const notice = document.getElementById("notice");
 /** Ages by the gateway's clock, times by this phone's, however wrong either is; what we do not hear of does not age. */
 class Age {
   #ahead = 0; // seconds that the gateway's clock is ahead of ours
+  #minutes = 0; // the same, as times are shown
   #heardAt = Number(document.body.dataset.asOf) || null; // when anything was heard last, by our clock
   #connected = false;
   known = false; // whether the gateway knows the time
@@ -19,6 +20,7 @@ class Age {
 
   snapshot({ asOf, clock }) {
     this.#ahead = asOf - Date.now() / 1000;
+    if (Math.abs(this.#ahead - this.#minutes * MINUTE) > 0.75 * MINUTE) this.#minutes = Math.round(this.#ahead / MINUTE); // half a minute off must not flicker
     this.known = clock !== "unsynchronised";
   }
 
@@ -36,7 +38,7 @@ class Age {
 
   /** `14:05`, as this phone will show it at that moment of the gateway's. */
   at(moment) {
-    return clock(moment - Math.round(this.#ahead / MINUTE) * MINUTE);
+    return clock(moment - this.#minutes * MINUTE);
   }
 
   /** Now, by the gateway's clock; null while it does not know the time. */
@@ -64,6 +66,7 @@ export class Told extends Error {}
 
 /** One at a time; what went wrong is told where the button is. */
 export async function doing(pressed, told, work) {
+  const wasFocused = document.activeElement === pressed; // what is disabled loses it
   pressed.disabled = true;
   try {
     await work();
@@ -71,6 +74,7 @@ export async function doing(pressed, told, work) {
     put(told, error instanceof Told ? error.message : t("problem.other"));
   } finally {
     pressed.disabled = false;
+    if (wasFocused && document.activeElement === document.body) pressed.focus();
   }
 }
 
