@@ -305,7 +305,7 @@ class Gateway:
         if self._upstream is not None:
             self._upstream.reconfigure(config)
         self._pipeline.commit_within = config.store.commit_within
-        if (was.http, was.limits, was.branch) != (config.http, config.limits, config.branch):
+        if _served(was) != _served(config):
             await self._server.reconfigure(config)
         if was.machines != config.machines or was.categories != config.categories:
             self._server.reset_streams("configuration")
@@ -447,3 +447,8 @@ class Gateway:
 def _replaced(config: Config) -> dict[str, str]:
     """Machine → the one of the past that it stands in for."""
     return {machine.id: machine.replaces for machine in config.machines if machine.replaces}
+
+
+def _served(config: Config) -> tuple[object, ...]:
+    """What requests are answered by, besides the model."""
+    return config.http, config.limits, config.branch, config.kiosk

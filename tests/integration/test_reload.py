@@ -208,6 +208,12 @@ def receiver(heard: list[bytes]) -> Iterator[str]:
         thread.join()
 
 
+def test_screens_on_the_walls_get_another_look(process: GatewayProcess) -> None:
+    edit(process, more='[kiosk]\ncolour = "#003f87"\n')
+    assert reload(process)["swapped"] == ["[kiosk] colour"]
+    assert 'data-colour="#003f87"' in process.local_page("/kiosk")[1]
+
+
 def test_a_hangup_reloads_and_a_bad_file_is_told_in_the_log(process: GatewayProcess) -> None:
     edit(process, 'name = "Machine 2"', 'name = "Rower"')
     process.send(signal.SIGHUP)
