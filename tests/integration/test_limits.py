@@ -31,6 +31,13 @@ async def test_beyond_the_quota_it_is_429_with_when_to_come_again() -> None:
         assert (await reply.json())["category"] == "limit"
 
 
+async def test_a_page_that_was_refused_is_asked_for_again_by_the_browser_itself() -> None:
+    async with serving(limits=Limits(requests=1)) as api:
+        assert await statuses(api, 2, "/kiosk") == [200, 429]
+        assert (await api.get("/kiosk", Accept="text/html,*/*;q=0.8")).headers["Refresh"] == "30"
+        assert "Refresh" not in (await api.get("/branches")).headers
+
+
 async def test_every_counted_reply_tells_what_is_left() -> None:
     async with serving(limits=Limits(requests=100)) as api:
         left = [(await api.get("/branches")).headers["RateLimit"] for _ in range(2)]

@@ -51,6 +51,7 @@ CODES = {
     417: "unknown_expectation",
     421: "unknown_host",
 }
+AGAIN = "30"  # seconds until a page that was refused is asked for again
 CATEGORIES = {404: "not_found", 500: "internal", 503: "dependency"}
 
 log = logging.getLogger(__name__)
@@ -120,8 +121,15 @@ def problem(  # a problem has that many parts
         status=status,
         body=encode(body),
         content_type="application/problem+json",
-        headers={"Cache-Control": "no-store"},
+        headers={"Cache-Control": "no-store"} | _again(request, status),
     )
+
+
+def _again(request: web.BaseRequest, status: int) -> dict[str, str]:
+    """A browser that got this instead of a page asks anew by itself: a wall has nobody to do it."""
+    passes = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    is_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+    return {"Refresh": AGAIN} if passes and is_page else {}
 
 
 def problem_of_http(request: web.BaseRequest, error: web.HTTPException) -> web.StreamResponse:
