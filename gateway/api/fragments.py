@@ -46,6 +46,18 @@ def category_links(views: Sequence[MachineView], branch: BranchView) -> str:
     return "".join(_link(one, _free(_of(one, views))) for one in branch.categories)
 
 
+def counts(branch: BranchView) -> str:
+    """How much of each category is free, for a wall."""
+    return "".join(_count(one) for one in branch.categories)
+
+
+def _count(category: CategoryView) -> str:
+    free, every = category.counts.get(Status.FREE, 0), sum(category.counts.values())
+    none = "" if free else ' class="none"'
+    name = f'<h2 dir="auto">{escape(category.name)}</h2>'
+    return f"<div{none}>{name}<p><b>{free}</b><span> / {every}</span></p></div>"
+
+
 def _link(category: CategoryView, free: int) -> str:
     none = "" if free else ' class="none"'
     name = f'<span dir="auto">{escape(category.name)}</span>'

@@ -10,7 +10,16 @@ import msgspec
 from aiohttp import web
 
 from config.sections import Kiosk
-from gateway.api.fragments import SIGNS, by_category, category_links, fill, languages, listed, word
+from gateway.api.fragments import (
+    SIGNS,
+    by_category,
+    category_links,
+    counts,
+    fill,
+    languages,
+    listed,
+    word,
+)
 from gateway.api.languages import COOKIE, KEPT, PARAMETER, Languages
 from gateway.api.pages import Pages
 from gateway.api.ready import Body, Ready, packed_body, reply
@@ -181,9 +190,11 @@ class ScreenRoutes:
 
     def _wall(self, language: str) -> str:
         settings = {"colour": self._kiosk.colour, "screen": escape(self._kiosk.screen or "")}
-        logo = '<img id="logo" src="/kiosk/logo" alt="">' if self._logo else ""
-        more = settings | {"logo": logo, "version": self._pages.version, "gym": self._gym}
-        more["code"] = "/qr.svg"
+        branch, logo = self._model.branch(self._gym), self._logo
+        more = settings | {"version": self._pages.version, "gym": self._gym, "code": "/qr.svg"}
+        more["logo"] = '<img id="logo" src="/kiosk/logo" alt="">' if logo else ""
+        more["look"] = logo.etag if logo else ""
+        more |= {"zone": escape(branch.timezone), "counts": counts(branch)}
         return self._page("kiosk/index.html", language, ("common", "kiosk"), **more)
 
     def _others(self, view: MachineView) -> list[MachineView]:

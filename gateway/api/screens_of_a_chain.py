@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from config.sections import Kiosk
-from gateway.api.fragments import SIGNS, Words, by_category, category_links, fill, languages
+from gateway.api.fragments import SIGNS, Words, by_category, category_links, counts, fill, languages
 from gateway.api.languages import FIRST, Languages
 from gateway.api.pages import Pages
 from gateway.api.ready import Ready, packed_body, reply
@@ -110,6 +110,9 @@ class ChainScreens:
             "colour": Kiosk().colour,
             "screen": "",
             "logo": "",
+            "look": "",
+            "zone": escape(branch.timezone),
+            "counts": counts(branch),
             "version": self._pages.version,
             "gym": branch.gym,
             "code": f"/branches/{branch.gym}/qr.svg",

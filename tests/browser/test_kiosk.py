@@ -2,14 +2,17 @@
 
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install '.[test]'")
-from playwright.async_api import Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Error, Page, Route, ViewportSize, async_playwright, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 from config.sections import Kiosk
@@ -50,7 +53,11 @@ async def page(request: pytest.FixtureRequest, gym: Served) -> AsyncIterator[Pag
         yield page
         await page.screenshot(path=ARTEFACTS / f"{request.node.name}.png")
         await browser.close()
-    expected = ("ERR_", "status of 4")  # a lost network is logged, and an unknown branch
+    expected = (
+        "ERR_",
+        "status of 4",
+        "status of 503",
+    )  # a lost network is logged, and an unknown branch
     assert [error for error in errors if not any(part in error for part in expected)] == []
 
 
@@ -58,6 +65,19 @@ async def stands(page: Page, query: str = "") -> None:
     await page.goto(f"/kiosk{query}")
     await expect(page.locator(".tile")).to_have_count(len(BRANCH))
     await expect(page.locator("#notice")).to_be_hidden()
+
+
+async def at(page: Page, moment: datetime, *, slow: timedelta = timedelta(0)) -> None:
+    """The gateway's clock says so; the screen's is that much slow."""
+    await page.clock.install(time=moment - slow)
+    await page.route("**/branches/*", partial(_dated, page, slow))
+
+
+async def _dated(page: Page, slow: timedelta, route: Route) -> None:
+    reply = await route.fetch()
+    with suppress(Error):  # the page is gone by now
+        now = await page.evaluate("Date.now()") / 1000 + slow.total_seconds()
+        await route.fulfill(response=reply, headers=reply.headers | {"date": formatdate(now)})
 
 
 async def test_what_is_free_is_counted_and_changes_with_each_event(page: Page, gym: Served) -> None:
@@ -125,7 +145,7 @@ async def test_a_turned_screen_is_filled_and_nothing_more(page: Page, turned: in
 
 
 async def test_it_is_light_by_day_and_dark_by_night(page: Page) -> None:
-    await page.clock.install(time=EVENING.replace(hour=4))
+    await at(page, EVENING.replace(hour=4))
     await stands(page)
     await expect(page.locator("html")).to_have_attribute("data-theme", "light")
     await page.clock.set_fixed_time(EVENING.replace(hour=13))
@@ -135,7 +155,7 @@ async def test_it_is_light_by_day_and_dark_by_night(page: Page) -> None:
 
 @pytest.mark.parametrize("gym", [Kiosk(screen="06:00-19:00")], indirect=True)
 async def test_out_of_its_hours_it_shows_a_clock_and_nothing_else(page: Page) -> None:
-    await page.clock.install(time=EVENING)
+    await at(page, EVENING)
     await stands(page)
     await page.clock.set_fixed_time(EVENING.replace(hour=12))
     await page.clock.run_for(10_000)
@@ -155,10 +175,15 @@ async def test_no_pixel_shows_the_same_for_months(page: Page) -> None:
 
 async def test_it_begins_anew_once_a_night(page: Page) -> None:
     await page.add_init_script("Math.random = () => 0.5")  # its jitter: then at 04:30
-    await page.clock.install(time=EVENING.replace(hour=17))  # 01:30
+    await at(page, EVENING.replace(hour=17))  # 01:30
     await stands(page)
     async with page.expect_event("load", timeout=9000):
         await page.clock.fast_forward("03:15:00")
+
+
+async def _in_which(is_said: str, instead: str, route: Route) -> None:
+    reply = await route.fetch()
+    await route.fulfill(response=reply, body=(await reply.text()).replace(is_said, instead))
 
 
 async def test_a_new_version_is_loaded_when_the_link_returns(page: Page, gym: Served) -> None:
@@ -167,7 +192,8 @@ async def test_a_new_version_is_loaded_when_the_link_returns(page: Page, gym: Se
     for viewer in gym.server.hub._viewers():
         viewer.cut()
     await expect(page.locator("#notice")).to_be_visible(timeout=9000)
-    await page.route("**/web/version", lambda route: route.fulfill(body="another"), times=1)
+    version = await page.locator("body").get_attribute("data-version") or ""
+    await page.route("**/kiosk", partial(_in_which, version, "another"), times=1)
     async with page.expect_event("load", timeout=15_000):
         await page.context.set_offline(offline=False)
     await expect(page.locator("#notice")).to_be_hidden(timeout=9000)

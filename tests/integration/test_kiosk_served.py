@@ -70,3 +70,11 @@ async def test_a_screen_can_ask_whether_it_shows_the_newest_version() -> None:
     async with serving() as api:
         version = await (await api.get("/web/version")).text()
         assert f'data-version="{version}"' in await (await api.get("/kiosk")).text()
+
+
+async def test_before_any_script_it_says_how_much_is_free() -> None:
+    async with serving() as api:
+        api.publish("leg-press-01")
+        page = await (await api.get("/kiosk")).text()
+        assert '<h2 dir="auto">Legs</h2><p><b>1</b><span> / 2</span></p>' in page
+        assert 'data-zone="Asia/Hong_Kong"' in page

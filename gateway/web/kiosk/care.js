@@ -1,29 +1,30 @@
 // Care for a screen that runs for months: turned, dark at night, never the same pixels, always the newest version.
 
-import { language } from "../shared/words.js";
+import { clock, hours, now, setClock, setZone } from "./time.js";
 import { put } from "../shared/dom.js";
 
 const TICK = 10_000; // ms between two looks at the clock
 const SHIFT = 60_000; // ms that the picture stays where it is: no pixel shows one thing for months
 const STEPS = [[0, 0], [1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0], [-1, -1], [0, -1], [1, -1]]; // of a third of a letter
+const THEMES = ["light", "dark"];
 const DAY = [7, 19]; // hours: light within, dark else
 const RELOAD = [4, 5]; // hours within which it begins anew once a day: what leaks in months is gone
 const LOOKS = 600_000; // ms between two looks for another version
+const FORGOTTEN = 3_600_000; // ms without a link, after which nobody knows that the branch is still closed
 const screen = document.getElementById("screen");
 const face = document.getElementById("clock");
 const root = document.documentElement;
 
 export class Care {
-  #zone; // the branch's; until it is known, this screen's own
   #open = true;
-  #wasGone = false;
+  #goneAt = null;
   #theme;
   #began = Date.now();
   #nightly = RELOAD[0] + Math.random() * (RELOAD[1] - RELOAD[0]); // not all screens at once
 
   /** Of `?rotate=90|180|270` and `?theme=light|dark`. */
   constructor(asked) {
-    this.#theme = asked.get("theme");
+    this.#theme = THEMES.find((theme) => theme === asked.get("theme"));
     root.dataset.rotate = asked.get("rotate") ?? "0";
     this.#colours();
     this.#stand();
@@ -34,54 +35,51 @@ export class Care {
     setInterval(() => this.#shift(), SHIFT);
   }
 
-  branch({ timezone, open }) {
-    this.#zone = timezone;
+  /** What a reply about the branch says, and when it was sent. */
+  branch({ timezone, open, clock: itsClock }, date) {
+    setZone(timezone);
+    setClock(itsClock === "unsynchronised" ? null : date);
     this.#open = open;
     this.#tick();
   }
 
   /** The link is there again: it may be another version's. */
   back() {
-    if (this.#wasGone) this.#renew();
-    this.#wasGone = false;
+    if (this.#goneAt !== null) this.#renew();
+    this.#goneAt = null;
   }
 
   gone() {
-    this.#wasGone = true;
+    this.#goneAt ??= Date.now();
   }
 
   #tick() {
-    const time = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: this.#zone });
-    put(face, time);
-    const [hour, minute] = time.split(":").map(Number);
-    const now = hour + minute / 60;
-    const light = now >= DAY[0] && now < DAY[1];
-    root.dataset.theme = this.#theme ?? (light ? "light" : "dark");
-    document.body.classList.toggle("asleep", !this.#isOn(now));
+    put(face, clock(now()));
+    const hour = hours();
+    root.dataset.theme = this.#theme ?? THEMES[Number(hour < DAY[0] || hour >= DAY[1])];
+    document.body.classList.toggle("asleep", !this.#isOn(hour));
     const long = Date.now() - this.#began > 2 * 3_600_000;
-    if (long && now >= this.#nightly && now < RELOAD[1]) this.#reload();
+    if (long && hour >= this.#nightly && hour < RELOAD[1]) this.#anew();
   }
 
-  /** Within the screen's hours; without any, while the branch is open. */
-  #isOn(now) {
+  /** Within the screen's hours; without any, while the branch is open or nobody knows. */
+  #isOn(hour) {
     const told = document.body.dataset.screen;
-    if (!told) return this.#open;
-    const [from, to] = told.split("-").map((text) => text.split(":").reduce((hours, part, at) => hours + part / 60 ** at, 0));
-    return from < to ? now >= from && now < to : now >= from || now < to;
+    if (!told) return this.#open || (this.#goneAt !== null && Date.now() - this.#goneAt > FORGOTTEN);
+    const [from, to] = told.split("-").map((text) => text.split(":").reduce((sum, part, at) => sum + part / 60 ** at, 0));
+    return from < to ? hour >= from && hour < to : hour >= from || hour < to;
   }
 
+  /** Another version of the page, or another look of the branch. */
   async #renew() {
-    try {
-      const reply = await fetch("/web/version");
-      if (reply.ok && (await reply.text()) !== document.body.dataset.version) location.reload();
-    } catch { /* it will be asked again */ }
+    const next = await served();
+    if (next && next !== look(document)) location.reload();
   }
 
   /** Only where there is something to load: else the screen would show the browser's own error. */
-  async #reload() {
+  async #anew() {
     this.#began = Date.now();
-    const reply = await fetch("/web/version").catch(() => null);
-    if (reply?.ok) location.reload();
+    if (await served()) location.reload();
   }
 
   /** Upright, also where the browser does not know that the screen is turned. */
@@ -107,4 +105,20 @@ export class Care {
 
 function linear(share) {
   return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+}
+
+/** How this page would look if it were loaded now; null where it would not. */
+async function served() {
+  try {
+    const reply = await fetch(location.href);
+    return reply.ok ? look(new DOMParser().parseFromString(await reply.text(), "text/html")) : null;
+  } catch {
+    return null; // it will be asked again
+  }
+}
+
+/** Null where it is another page. */
+function look({ body, documentElement }) {
+  const { version, colour, screen: hoursOfScreen, logo } = body.dataset;
+  return version ? [version, colour, hoursOfScreen, logo, documentElement.lang].join() : null;
 }

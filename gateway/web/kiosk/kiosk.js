@@ -3,14 +3,16 @@
 import { Care } from "./care.js";
 import { Plan } from "./plan.js";
 import { Soon } from "./soon.js";
+import { moment, now } from "./time.js";
 import { element, put } from "../shared/dom.js";
 import { Live } from "../shared/live.js";
-import { SIGNS, STATUSES, clock, statusOf, t } from "../shared/words.js";
+import { SIGNS, STATUSES, statusOf, t } from "../shared/words.js";
 
 const NAMES = 60_000; // ms between two questions for names, opening and what is foretold
 const AGAIN = 5_000; // ms to the next one where there was no answer
 const HOUR = 3_600_000; // ms between two looks at the usual day
-const ACROSS = { wide: 8, upright: 4 }; // counts in a row, at most: what leaves each its letters
+const MANY = 16; // categories: more of them stand closer
+const ACROSS = { wide: [8, 10], upright: [4, 5] }; // counts in a row, at most: what leaves each its letters
 
 const page = Object.fromEntries(
   ["branch", "closed", "notice", "counts", "plan", "soon", "usual", "busiest", "quietest", "legend"].map((id) => [id, document.getElementById(id)]),
@@ -24,11 +26,16 @@ const plan = new Plan(page.plan);
 const soon = new Soon(page.soon);
 const care = new Care(asked);
 let heardAt = Number(document.body.dataset.asOf) || null; // epoch seconds
+let isUp = null; // not known yet
+let isUnknown = false; // there is no such branch
+let shown = ""; // what the plan was made of
 
 const live = new Live({
   snapshot({ machines: list, asOf }) {
     heardAt = asOf;
-    if ([...machines.keys()].join() !== list.map((one) => one.machineId).join()) build(list);
+    const wanted = JSON.stringify(list.map(({ machineId, name, category, position }) => [machineId, name, category, position]));
+    if (shown !== wanted) build(list);
+    shown = wanted;
     for (const machine of list) take(machine);
     for (const category of counts.keys()) count(category);
   },
@@ -40,14 +47,16 @@ const live = new Live({
     heardAt = message.timestamp;
   },
   up() {
-    heardAt = Math.max(heardAt ?? 0, Date.now() / 1000);
+    heardAt = Math.max(heardAt ?? 0, now() / 1000);
+    isUp = true;
     document.body.classList.remove("old");
-    say("");
+    say();
     care.back();
   },
   down() {
+    isUp = false;
     document.body.classList.add("old");
-    say(heardAt ? t("kiosk.no_data", { time: clock(heardAt) }) : t("kiosk.no_data_yet"));
+    say();
     care.gone();
   },
 }, `/stream?branch=${encodeURIComponent(gym)}`);
@@ -58,16 +67,16 @@ page.legend.append(...STATUSES.map((status) => {
   item.dataset.status = status;
   return item;
 }));
-live.start();
-ask();
-usual();
+addEventListener("load", begin);
 
 function build(list) {
   machines.clear();
   counts.clear();
   for (const { category } of list) if (!counts.has(category)) counts.set(category, counted(category));
   page.counts.replaceChildren(...[...counts.values()].map(({ all }) => all));
-  for (const [stands, most] of Object.entries(ACROSS)) page.counts.style.setProperty(`--${stands}-across`, even(counts.size, most));
+  for (const [stands, most] of Object.entries(ACROSS)) page.counts.style.setProperty(`--${stands}-across`, even(counts.size, most[Number(counts.size > MANY)]));
+  const largest = Math.max(0, ...[...counts.keys()].map((category) => list.filter((machine) => machine.category === category).length));
+  page.counts.style.setProperty("--digits", `${largest}`.length);
   plan.build(list);
 }
 
@@ -100,17 +109,20 @@ function count(category) {
 /** Names, whether it is open, and what is foretold: what the stream does not say. */
 async function ask() {
   let wait = NAMES;
+  say(); // after hours, with the day
   try {
     const reply = await fetch(`/branches/${encodeURIComponent(gym)}`);
-    if (reply.status === 404) return say(t("kiosk.no_branch", { branch: gym }));
+    isUnknown = reply.status === 404;
+    say();
+    if (!reply.ok) throw new Error(`${reply.status}`); // what refuses says nothing of the branch
     const branch = await reply.json();
     put(page.branch, branch.name);
     page.closed.hidden = branch.open;
-    care.branch(branch);
+    care.branch(branch, reply.headers.get("Date"));
     for (const { category, name } of branch.categories) called(category, name);
     await Promise.all(branch.categories.map(foretold));
   } catch {
-    wait = AGAIN;
+    if (!isUnknown) wait = AGAIN;
   }
   setTimeout(ask, wait);
 }
@@ -132,17 +144,31 @@ async function foretold({ category }) {
 async function usual() {
   let wait = HOUR;
   try {
-    const { patterns } = await (await fetch(`/branches/${encodeURIComponent(gym)}/usual`)).json();
+    const reply = await fetch(`/branches/${encodeURIComponent(gym)}/usual`);
+    if (!reply.ok) throw new Error(`${reply.status}`);
+    const { patterns } = await reply.json();
     put(page.busiest, patterns.busiest.join(" · "));
     put(page.quietest, patterns.quietest.join(" · "));
     page.usual.hidden = patterns.busiest.length === 0;
   } catch {
-    wait = AGAIN;
+    wait = NAMES;
   }
   setTimeout(usual, wait);
 }
 
-function say(text) {
+/** What hinders, if anything does; nothing where all is well. */
+function say() {
+  if (isUp === null && !isUnknown) return; // what the gateway wrote still holds
+  const lost = heardAt ? t("kiosk.no_data", { time: moment(heardAt) }) : t("kiosk.no_data_yet");
+  const text = isUnknown ? t("kiosk.no_branch", { branch: gym }) : isUp ? "" : lost;
   put(page.notice, text);
   page.notice.hidden = !text;
+}
+
+/** All parts are here; until then the page loads itself anew each minute, for one may have been missed. */
+function begin() {
+  window.stop(); // no more of that
+  live.start();
+  ask();
+  usual();
 }
