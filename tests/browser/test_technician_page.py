@@ -278,6 +278,28 @@ async def test_ports_and_what_is_wrong_are_told(page: Page, gym: Served) -> None
         await expect(page.locator("#health")).to_contain_text(text)
 
 
+async def test_what_waits_for_the_chain_is_told_in_its_own_words(page: Page, gym: Served) -> None:
+    details = {"upstream": {"link": "down", "waiting": 12, "dropped": 3, "another": 1}}
+    gym.health = replace(gym.health, parts={"upstream": "no broker"}, details=details)
+    await enter(page, gym, "health")
+    told = ("Line✕ down", "Waiting to be sent12", "Dropped3", "another1")
+    for text in told:
+        await expect(page.locator("#health")).to_contain_text(text)
+
+
+async def test_of_a_sensor_without_levels_its_word_is_drawn_and_nothing_is_taught(
+    page: Page, gym: Served
+) -> None:
+    now, hearing = time.monotonic(), gym.hearings["bench-01"]
+    hearing.last, hearing.last_heard = Sample(active=True), now
+    async with page.expect_response("**/sensors/bench-01/samples"):
+        await enter(page, gym, "sensor/bench-01")
+    gym.samples.add("bench-01", hearing.last, now)
+    await expect(page.locator("#live .value")).to_have_text("Active: 1")
+    await expect(page.locator("#teach")).to_contain_text("nothing to calibrate")
+    await expect(page.get_by_role("button", name="Find thresholds")).to_be_hidden()
+
+
 async def test_a_revoked_key_is_dropped_and_all_it_showed_is_gone(
     page: Page, gym: Served, plug: Plug
 ) -> None:

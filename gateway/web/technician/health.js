@@ -6,7 +6,7 @@ import { filled } from "./table.js";
 import { word } from "./troubles.js";
 import { moment, number } from "./when.js";
 import { element, put } from "../shared/dom.js";
-import { t } from "../shared/words.js";
+import { has, t } from "../shared/words.js";
 
 const SIGNS = { ok: "✓", degraded: "!", unavailable: "✕" };
 const CONDITIONS = { up: ["✓", "port_up"], degraded: ["!", "port_degraded"], down: ["✕", "port_lost"] };
@@ -45,7 +45,7 @@ export class Health {
 
 function wrong(parts) {
   const entries = Object.entries(parts);
-  return entries.length ? [heading("parts"), described(entries)] : [];
+  return entries.length ? [heading("parts"), described(entries, "part")] : [];
 }
 
 function ports(found) {
@@ -61,12 +61,14 @@ function ports(found) {
 function other(name, value) {
   if (value === null || (typeof value === "object" && Object.keys(value).length === 0)) return [];
   const entries = typeof value === "object" ? Object.entries(value) : [[name, value]];
-  return [element("h3", { textContent: word(name) }), described(entries)];
+  return [element("h3", { textContent: word(name) }), described(entries, name)];
 }
 
-function described(entries) {
-  const text = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : String(value ?? "–"));
-  return element("dl", { className: "wide" }, ...entries.map(([name, value]) => element("div", {}, element("dt", { textContent: word(name), dir: "auto" }), element("dd", { textContent: text(value), dir: "auto" }))));
+/** Names have words of their group, or are told as the gateway has them. */
+function described(entries, group) {
+  const label = (name) => (has(`technician.${group}_${name}`) ? t(`technician.${group}_${name}`) : name.replaceAll("_", " "));
+  const text = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : value in CONDITIONS ? condition(value) : String(value ?? "–"));
+  return element("dl", { className: "wide" }, ...entries.map(([name, value]) => element("div", {}, element("dt", { textContent: label(name), dir: "auto" }), element("dd", { textContent: text(value), dir: "auto" }))));
 }
 
 function condition(state) {

@@ -5,6 +5,7 @@ import uPlot from "../vendor/uplot/uPlot.esm.js";
 
 const HIGH = [180, 320]; // px: a phone's, a desk's
 const BAND = 6, IDLE = 1; // px: how high "active" and "inactive" stand at the foot
+const PATHS = [uPlot.paths.linear(), uPlot.paths.stepped({ align: 1 })];
 const DASHES = { limit: [], release: [6, 4], floor: [2, 4], fresh: [12, 4, 2, 4] };
 const COLOURS = { limit: "--occupied", release: "--occupied", floor: "--quiet", fresh: "--service", level: "--free", active: "--free", ink: "--quiet", grid: "--line" };
 
@@ -14,6 +15,7 @@ export class Plot {
   #lines = []; // [kind, value]: thresholds
   #shown = { x: [], y: [], active: [] };
   #span = [0, 1];
+  #steps = false;
 
   constructor(host) {
     this.#host = host;
@@ -21,8 +23,9 @@ export class Plot {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#build());
   }
 
-  /** `x` epoch seconds, `y` values or null, `active` beside them; `lines` are `[kind, value]`. */
-  show(x, y, active, lines, span) {
+  /** `x` epoch seconds, `y` values or null, `active` beside them; `lines` are `[kind, value]`; `steps`: a value holds until the next. */
+  show(x, y, active, lines, span, steps = false) {
+    this.#steps = steps;
     this.#shown = { x, y, active };
     this.#lines = lines;
     this.#span = span;
@@ -45,7 +48,7 @@ export class Plot {
         { ...axis, space: 5 * size, values: (_plot, moments) => moments.map(time) },
         { ...axis, size: 4 * size, values: (_plot, values) => values.map(number) },
       ],
-      series: [{}, { stroke: colour("level"), width: 2, points: { show: this.#shown.x.length < 60 ? undefined : false, size: 4 } }],
+      series: [{}, { stroke: colour("level"), width: 2, paths: (...asked) => PATHS[Number(this.#steps)](...asked), points: { show: this.#shown.x.length < 60 ? undefined : false, size: 4 } }],
       hooks: { draw: [(plot) => this.#drawActive(plot), (plot) => this.#drawLines(plot)] },
     }, [this.#shown.x, this.#shown.y], this.#host);
   }

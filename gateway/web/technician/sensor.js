@@ -16,7 +16,7 @@ const DRAW_EACH = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2000 
 const QUIET = 15; // seconds without a sample, then it is told
 const NUMBERS = 20; // samples as text
 const SIGNS = { true: "●", false: "○", null: "?" };
-const SCORE = " score", STRENGTH = " strength"; // no level is called so: names have no blanks
+const SCORE = " score", STRENGTH = " strength", SAID = " said"; // no level is called so: names have no blanks
 
 /** Draws the sensor of `section`; `show` with null ends it. */
 export class Live {
@@ -110,12 +110,18 @@ export class Live {
   #drawPlot(chosen, value) {
     const until = now();
     const begin = until - Number(this.#page.span.value);
-    const samples = this.#ring.since(begin);
+    const samples = this.#samples(chosen, begin, until);
     const lines = this.#lines(chosen);
     const column = (work) => samples.map(work);
-    this.#plot.show(column(({ at }) => at), column((sample) => valueOf(sample, chosen)), column(({ verdict }) => verdict.active), lines, [begin, until]);
+    this.#plot.show(column(({ at }) => at), column((sample) => valueOf(sample, chosen)), column(({ verdict }) => verdict.active), lines, [begin, until], chosen === SAID);
     this.#page.plot.setAttribute("aria-label", t("technician.plot", { name: titleOf(chosen), value: value === null ? t("technician.none") : number(value) }));
     this.#showLegend(lines);
+  }
+
+  /** A word holds until the next one. */
+  #samples(chosen, begin, until) {
+    const samples = this.#ring.since(begin);
+    return chosen === SAID && !this.#down ? [...samples, { ...samples.at(-1), at: until }] : samples;
   }
 
   /** `[kind, value]` of what counts now and of what is offered, for that series. */
@@ -139,6 +145,7 @@ export class Live {
 
   #offerSeries({ levels, strength }) {
     const names = [...(this.#calibration ? [SCORE] : []), ...Object.keys(levels), ...(strength === null ? [] : [STRENGTH])];
+    if (names.length === 0) names.push(SAID);
     if (names.join() === this.#names) return;
     const kept = this.#page.series.value;
     this.#names = names.join();
@@ -177,5 +184,9 @@ export function about(list, row, machine) {
 }
 
 const saying = (active) => t(`technician.${active === null ? "says_nothing" : active ? "active" : "inactive"}`);
-const titleOf = (name) => ({ [SCORE]: t("technician.score"), [STRENGTH]: t("technician.strength") })[name] ?? name;
-const valueOf = ({ levels, strength, verdict }, name) => (name === SCORE ? verdict.score : name === STRENGTH ? strength : levels[name]) ?? null;
+const titleOf = (name) => ({ [SCORE]: t("technician.score"), [STRENGTH]: t("technician.strength"), [SAID]: t("technician.active") })[name] ?? name;
+
+function valueOf({ levels, strength, verdict }, name) {
+  if (name === SAID) return verdict.active === null ? null : Number(verdict.active);
+  return (name === SCORE ? verdict.score : name === STRENGTH ? strength : levels[name]) ?? null;
+}

@@ -23,7 +23,7 @@ export class Teaching {
   constructor(section, told) {
     const find = (name) => section.querySelector(`#teach ${name}`);
     this.#told = told;
-    this.#part = { fit: find(".fit"), told: find(".find .told"), found: find(".found"), limits: find(".limits"), foreseen: find(".foreseen"), why: find(".why"), apply: find(".apply") };
+    this.#part = { steps: find(".steps"), none: find(".no-levels"), fit: find(".fit"), told: find(".find .told"), found: find(".found"), limits: find(".limits"), foreseen: find(".foreseen"), why: find(".why"), apply: find(".apply") };
     const lengths = find(".seconds");
     lengths.append(...LENGTHS.map((one) => element("option", { value: one, textContent: span(one), selected: one === USUAL })));
     const renewed = (recordings) => Object.values(this.#phases).forEach((phase) => phase.offer(recordings));
@@ -42,6 +42,13 @@ export class Teaching {
     Object.values(this.#phases).forEach((phase) => phase.show(sensorId));
     const recordings = sensorId === null ? [] : await recordingsOf(sensorId).catch(() => []);
     if (this.#sensor === sensorId) Object.values(this.#phases).forEach((phase) => phase.offer(recordings));
+  }
+
+  /** Whether there is anything to teach: of one that says nothing but its word there is not. */
+  know({ active, levels, calibrationVersion }) {
+    const { steps, none } = this.#part;
+    steps.hidden = active !== null && calibrationVersion === null && Object.keys(levels).length === 0;
+    none.hidden = !steps.hidden;
   }
 
   async #fit() {

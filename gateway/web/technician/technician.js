@@ -181,7 +181,9 @@ function watchKnown() {
 }
 
 function describe(row) {
-  if (row) about(sections.sensor.querySelector("#about dl"), row, nameOf(row.machineId));
+  if (!row) return;
+  teaching.know(row);
+  about(sections.sensor.querySelector("#about dl"), row, nameOf(row.machineId));
 }
 
 async function look() {
