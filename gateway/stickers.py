@@ -13,11 +13,18 @@ WORDS = "Free or in use? · 空閒還是使用中？"  # noqa: RUF001  Chinese h
 STYLE = """
 @page { size: A4; margin: 10mm }
 body { margin: 0; font-family: system-ui, sans-serif; color: #000; background: #fff }
-main { display: grid; grid-template-columns: repeat(3, 1fr); gap: 4mm }
-article { break-inside: avoid; border: 0.2mm dashed #999; padding: 4mm; text-align: center }
-svg { width: 40mm; height: 40mm }
-h2 { font-size: 5mm; margin: 2mm 0 0; overflow-wrap: anywhere }
-p { font-size: 3mm; margin: 1mm 0 0; overflow-wrap: anywhere }
+main { display: grid; grid-template-columns: repeat(3, 62mm); grid-auto-rows: 66mm; gap: 4mm 1mm }
+article {
+  display: flex; flex-direction: column; box-sizing: border-box; break-inside: avoid;
+  overflow: hidden; padding: 2mm; border: 0.2mm dashed #999; text-align: center;
+}
+svg { flex: 0 1 42mm; min-height: 34mm }
+h2, p { flex: none; margin: 0.5mm 0 0; line-height: 1.15; overflow-wrap: anywhere }
+h2 {
+  font-size: 4.5mm; overflow: hidden;
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
+}
+p { font-size: 2.8mm }
 """
 
 

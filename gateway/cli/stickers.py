@@ -35,10 +35,18 @@ def stickers(path: Path, machines: tuple[str, ...], out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
     else:
-        out.write_text(text, encoding="utf-8")
+        _write(out, text)
         click.echo(f"{out}: open it in a browser and print it", err=True)
     if urlsplit(url).hostname in OURSELVES:
         click.echo(f"No phone finds {url}: set [branch] public_url first.", err=True)
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        click.echo(f"{out} cannot be written: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 def _chosen(config: Config, wanted: tuple[str, ...]) -> list[Sticker]:

@@ -37,3 +37,10 @@ def test_one_machine_that_is_misspelt_gets_a_hint() -> None:
     result = CliRunner().invoke(main, ["stickers", "leg-press-1", "--config", EXAMPLE])
     assert result.exit_code == 2
     assert "Did you mean leg-press-01" in result.output
+
+
+def test_a_sheet_that_cannot_be_written_is_said_in_a_line(tmp_path: Path) -> None:
+    out = str(tmp_path / "nowhere/sheet.html")
+    result = CliRunner().invoke(main, ["stickers", "--config", EXAMPLE, "--out", out])
+    assert result.exit_code == 1
+    assert f"{out} cannot be written: No such file or directory" in result.output
