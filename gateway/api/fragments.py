@@ -34,6 +34,12 @@ def listed(title: str, views: Iterable[MachineView], words: Words) -> str:
     return f'<section><h2>{title}</h2><ul role="list">{rows}</ul></section>' if rows else ""
 
 
+def summary(free: int, every: int, words: Words) -> str:
+    """How many are free, as the script writes it: nothing moves when it does."""
+    free_now, of_all = words["phone.free_now"], words["phone.of_all"]
+    return f"<strong>{free_now.format(free=free)}</strong> {of_all.format(all=every)}"
+
+
 def by_category(
     views: Sequence[MachineView], branch: BranchView, words: Words, at: str | None = ""
 ) -> str:

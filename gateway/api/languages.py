@@ -82,7 +82,7 @@ def _accepted(header: str) -> list[str]:
     """The tags of an Accept-Language, the most wanted first; at most ten are looked at."""
     tags = []
     for part in header.split(",")[:10]:
-        tag, _, weight = part.strip().partition(";q=")
+        tag, _, weight = part.replace(" ", "").partition(";q=")
         tags.append((_weight(weight), tag))
     return [tag for weight, tag in sorted(tags, key=lambda one: -one[0]) if weight > 0]
 

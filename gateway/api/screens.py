@@ -18,6 +18,7 @@ from gateway.api.fragments import (
     fill,
     languages,
     listed,
+    summary,
     word,
 )
 from gateway.api.languages import COOKIE, KEPT, PARAMETER, Languages
@@ -68,7 +69,7 @@ class ScreenRoutes:
         """What is served here, to people rather than programs."""
         return [
             web.get("/", self.show_branch),
-            web.get("/m/{machine}", self.show_machine),
+            web.get(r"/m/{machine:[\s\S]*}", self.show_machine),
             web.get("/kiosk", self.show_kiosk),
             web.get("/kiosk/logo", self.show_logo),
             web.get("/technician", self.show_technician),
@@ -87,7 +88,7 @@ class ScreenRoutes:
         """Where a sticker leads."""
         if PARAMETER in request.query:
             return self._remember(request)
-        name, language = request.match_info["machine"], self._languages.chosen(request)
+        name, language = request.match_info["machine"].rstrip("/"), self._languages.chosen(request)
         views = self._model.snapshot().machines
         view = next((one for one in views if one.machine == name and one.gym == self._gym), None)
         if view is None:
@@ -167,10 +168,10 @@ class ScreenRoutes:
         views = [one for one in self._model.snapshot().machines if one.gym == self._gym]
         words, branch = self._languages.flat(language), self._model.branch(self._gym)
         free = sum(one.status is Status.FREE for one in views)
-        counted = words["common.free_of_all"].format(free=free, all=len(views))
         is_closed = not branch.open and self._model.synchronised()
         shown = {"machines": by_category(views, branch, words)}
-        shown["summary"] = words["phone.closed"] if is_closed else counted
+        shown["counted"] = words["common.free_of_all"].format(free=free, all=len(views))
+        shown["summary"] = words["phone.closed"] if is_closed else summary(free, len(views), words)
         shown["categories"] = category_links(views, branch)
         return self._page("phone/index.html", language, OF_PHONES, **shown)
 

@@ -51,11 +51,12 @@ async def test_whatever_a_machine_is_called_is_text(api: Served) -> None:
 
 
 async def test_a_machine_that_is_not_here_says_what_to_do(api: Served) -> None:
-    reply = await api.get("/m/%3Cb%3Enowhere")
-    page = await reply.text()
-    assert (reply.status, reply.content_type) == (404, "text/html")
-    assert "&lt;b&gt;nowhere" in page
-    assert 'href="/"' in page
+    for path in ("/m/%3Cb%3Enowhere", "/m/%3Cb%3Enowhere/at/all", "/m/"):
+        reply = await api.get(path)
+        page = await reply.text()
+        assert (reply.status, reply.content_type) == (404, "text/html")
+        assert ("&lt;b&gt;nowhere" in page) == ("nowhere" in path)
+        assert 'href="/"' in page
 
 
 async def test_the_way_to_each_category_is_there_before_any_script(api: Served) -> None:
@@ -71,6 +72,7 @@ async def test_without_a_script_the_phones_page_shows_every_machine(api: Served)
     api.publish("bench-01")
     page = await (await api.get("/")).text()
     assert "1 of 4 machines free" in page
+    assert "<strong>1 free</strong> of 4<" in page
     assert page.count('href="/m/') == 4
 
 
@@ -81,6 +83,7 @@ async def test_without_a_script_the_phones_page_shows_every_machine(api: Served)
         ({"Accept-Language": "zh-HK,zh;q=0.9,en;q=0.8"}, "zh-Hant"),
         ({"Accept-Language": "de, en-GB;q=0.7, zh;q=0.3"}, "en"),
         ({"Accept-Language": "zh;q=0, *;q=x"}, "en"),
+        ({"Accept-Language": "de, zh-HK ; q=0.9, en;q=0.8"}, "zh-Hant"),
         ({"Accept-Language": "en", "Cookie": "language=zh-Hant"}, "zh-Hant"),
         ({"Cookie": "language=<b>"}, "en"),
     ],
@@ -107,6 +110,7 @@ async def test_a_language_is_chosen_at_any_address(api: Served) -> None:
 
 
 async def test_what_others_hang_on_a_pages_address_harms_nothing(api: Served) -> None:
+    assert (await api.get("/m/leg-press-01/")).status == 200
     for path in ("/", "/m/leg-press-01", "/technician"):
         reply = await api.get(f"{path}?fbclid=abc&utm_source=story")
         assert (path, reply.status, reply.content_type) == (path, 200, "text/html")

@@ -164,9 +164,9 @@ function hideEmpty() {
   page.nothing.hidden = rows.size === 0 || [...rows.values()].some(({ all }) => !all.hidden);
 }
 
-/** Without capitals and accents: nobody types them on a phone. */
+/** Without capitals, accents and wide letters: nobody means them on a phone. */
 function plain(text) {
-  return text.trim().normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  return text.trim().normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
 function count() {
@@ -176,7 +176,7 @@ function count() {
     free += section.show(here, mine.waitsFor(id));
   }
   const all = rows.size;
-  const counts = [element("strong", { textContent: t("phone.free_now", { free }) }), ` ${t("phone.of_machines", { count: all })}`];
+  const counts = [element("strong", { textContent: t("phone.free_now", { free }) }), ` ${t("phone.of_all", { all })}`];
   page.summary.replaceChildren(...(isOpen ? counts : [t("phone.closed")]));
   announce(isOpen ? t("common.free_of_all", { free, all }) : t("phone.closed"));
 }
