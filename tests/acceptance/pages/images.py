@@ -4,6 +4,7 @@ from pathlib import Path
 
 from playwright.async_api import Page
 
+from tests.acceptance.pages.branches import SIMULATED_WITH_A_PAST, machines
 from tests.acceptance.pages.visits import Manner, browsing, looking, stand
 from tests.process import GatewayProcess
 
@@ -14,7 +15,7 @@ WALL = Manner(width=1280, height=720)
 PICTURES = (
     ("phone", "/", PHONE),
     ("phone-zh-dark", "/", DARK),
-    ("machine", "/m/leg-press-01", PHONE),
+    ("machine", "/m/{machine}", PHONE),
     ("kiosk", "/kiosk?theme=light", WALL),
     ("technician", "/technician", Manner(width=1024, height=720)),
 )
@@ -27,7 +28,7 @@ async def campaign(process: GatewayProcess, folder: Path) -> bool:
     async with browsing() as browser:
         for name, path, manner in PICTURES:
             async with looking(browser, f"http://127.0.0.1:{process.port}", manner) as page:
-                await stand(page, path)
+                await stand(page, path.format(machine=_in_use(process)))
                 if name == "technician":
                     await _come_in(page, secret)
                 await page.wait_for_timeout(3_000)
@@ -35,6 +36,13 @@ async def campaign(process: GatewayProcess, folder: Path) -> bool:
                 sizes.append(len(image))
                 print(f"{folder}/{name}.png: {len(image) / 1000:.0f} kB", flush=True)
     return max(sizes) <= LARGEST
+
+
+def _in_use(process: GatewayProcess) -> str:
+    """One with a usual week; its page has more to say while somebody is on it."""
+    known = [one for one in machines(process) if one["machineId"] in SIMULATED_WITH_A_PAST]
+    found: str = min(known, key=lambda one: one["status"] != "occupied")["machineId"]
+    return found
 
 
 async def _come_in(page: Page, secret: str) -> None:
