@@ -20,6 +20,7 @@ from gateway.upstream.outbox import TOO_OLD, Outbox
 
 TOLD_EVERY = 60.0  # seconds at least between two digests of a day
 ANSWERED_EVERY = 3600.0  # seconds at least between two answers about a day
+AGAIN_AT_ONCE = 2  # unchanged digests told in one look: 500 branches may start together
 LOOKS_EVERY = 1.0  # seconds at least between two looks at what is due
 AFTER_REFUSAL = 30.0  # seconds: an ACL is mended by a person
 MOST_TRIES = 3  # answers that changed nothing; then what the chain holds cannot be mended
@@ -135,14 +136,17 @@ class Proving:
     async def _tell_all(self) -> float:
         """Seconds until the next digest may be told."""
         later, now = ANSWERED_EVERY, self._clock.monotonic()
-        oldest, newest = self._outbox.first_day, self._outbox.newest_day
+        oldest, newest, again = self._outbox.first_day, self._outbox.newest_day, 0
         for day, stale in (await self._write(partial(_due, self._said, oldest, newest))).items():
             wait = self._told_at.get(day, -TOLD_EVERY) + TOLD_EVERY - now
             if day < oldest:
                 await self._clear(day)
             elif wait > 0:
                 later = min(later, wait)
+            elif not stale and again >= AGAIN_AT_ONCE:
+                later = 0.0
             else:
+                again += not stale
                 await self._tell(day, stale)
         return later
 

@@ -137,9 +137,11 @@ async def test_a_broker_gets_no_more_than_it_takes(
     with chain_broker(tmp_path, f"allow_anonymous true\n{limit}") as small:
         async with relay_to(small.port) as relay:
             with listening(small.port) as hub:
+                branch.current.clear()
                 branch.connect(relay.url)
                 await until(lambda: branch.link.state().state == "up")
                 relay.swallows_answers = True
+                branch.current.set()
                 await until(lambda: branch.draining.in_flight >= 5)
                 await asyncio.sleep(0.3)
                 assert len(hub.said("/bins")) <= at_once
@@ -190,6 +192,27 @@ async def test_both_ends_reckon_the_same_digest(
     assert told.hours[0] == hour_digest(rows)
     assert told.hours[1:] == (None,) * 23  # one is still open, the others have nothing
     assert told.lost == ()
+
+
+async def test_digests_that_are_unchanged_are_told_again_two_at_a_time(
+    branch: Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch.store.store([b for day in range(-5, 1) for b in hour(START + day * DAY)])
+    await branch.copy()
+    branch.connect("mqtt://127.0.0.1:9")
+    sent: list[str] = []
+
+    async def send(topic: str, _payload: bytes, **_how: bool) -> None:
+        sent.append(topic)
+
+    monkeypatch.setattr(branch.link, "send", send)
+    await branch.write(lambda conn: conn.execute("DELETE FROM outbox"))
+    for told in (6, 8, 10, 12, 12):
+        await branch.proving._tell_all()
+        assert len(sent) == told
+        branch.clock.now += proving.TOLD_EVERY
+        if told == 6:
+            branch.proving._said.clear()  # as after a start
 
 
 async def test_a_digest_comes_after_what_it_proves(
