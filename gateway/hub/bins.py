@@ -60,8 +60,9 @@ async def store(conn: Connection, rows: Iterable[Numbered]) -> Stored:
     if not newest:
         return Stored()
     await conn.execute(INCOMING)
+    text = _text(newest)  # before: PostgreSQL does not end one that stands still amid a COPY
     async with conn.cursor().copy(COPY) as copy:
-        await copy.write(_text(newest))
+        await copy.write(text)
     corrections = any(row.revision for _, row in newest)
     corrected = await number(conn, CORRECTED) if corrections else 0
     changed = await number(conn, UPSERT)

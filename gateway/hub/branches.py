@@ -46,8 +46,9 @@ async def put(
     async with conn.cursor() as cursor:
         await cursor.executemany(PUT, rows)
     if changes:
+        text = _text(changes, seq - len(changes), numbers)
         async with conn.cursor().copy(COPY) as copy:
-            await copy.write(_text(changes, seq - len(changes), numbers))
+            await copy.write(text)
     await conn.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 
