@@ -1,11 +1,12 @@
 """The usual week of a machine, from its bins."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from operator import add
 
 SLOTS = 96  # quarter hours of a day
-HOURS_NAMED = 3  # how many busiest and quietest moments are named
-APART = 8  # slots: the quarter hours beside a peak are the same peak, and help nobody to choose
+HOURS_NAMED = 3  # how many busiest and quietest moments are named, at most
+AROUND = tuple(slots for slots in range(-7, 8) if slots)  # the two hours around a peak are its own
 
 Ratio = float | None
 
@@ -63,16 +64,17 @@ def busiest(
 
     Only slots for which `within(slot)` holds count: a closed gym is not quiet.
     """
-    known = [(ratio, slot) for slot, ratio in enumerate(day) if ratio is not None and within(slot)]
-    quiet = [slot for _, slot in sorted(known)]
-    busy = [slot for _, slot in sorted(known, key=lambda pair: (-pair[0], pair[1]))]
-    return _named(busy), _named(quiet)
+    known = {slot: ratio for slot, ratio in enumerate(day) if ratio is not None and within(slot)}
+    return _named({slot: -ratio for slot, ratio in known.items()}), _named(known)
 
 
-def _named(slots: Iterable[int]) -> tuple[str, ...]:
-    """The first ones that lie apart."""
-    named: list[int] = []
-    for slot in slots:
-        if len(named) < HOURS_NAMED and all(abs(slot - one) >= APART for one in named):
-            named.append(slot)
+def _named(costs: Mapping[int, float]) -> tuple[str, ...]:
+    """The lowest slots, each the lowest of the hours around it; of equal ones the earliest."""
+    ranked = sorted(costs, key=lambda slot: (costs[slot], slot))
+    ranks = {slot: rank for rank, slot in enumerate(ranked)}
+
+    def stands_out(slot: int) -> bool:
+        return all(ranks.get((slot + by) % SLOTS, SLOTS) > ranks[slot] for by in AROUND)
+
+    named = islice(filter(stands_out, ranked), HOURS_NAMED)
     return tuple(f"{slot // 4:02d}:{slot % 4 * 15:02d}" for slot in named)

@@ -72,15 +72,20 @@ def test_what_was_not_observed_is_neither_busy_nor_quiet() -> None:
 
 
 def test_few_moments_are_named() -> None:
-    busy, quiet = busiest([n / SLOTS for n in range(SLOTS)], always)
+    busy, quiet = busiest([slot % 12 / 12 for slot in range(SLOTS)], always)
     assert len(busy) == len(quiet) == HOURS_NAMED
-    assert (busy[0], quiet[0]) == ("23:45", "00:00")
+    assert (busy[0], quiet[0]) == ("02:45", "00:00")
 
 
-def test_moments_beside_one_that_is_named_are_the_same_moment() -> None:
-    busy, quiet = busiest([n / SLOTS for n in range(SLOTS)], always)
-    assert busy == ("23:45", "21:45", "19:45")
-    assert quiet == ("00:00", "02:00", "04:00")
+def test_the_hours_around_a_peak_are_no_peaks_of_their_own() -> None:
+    slopes = [1 - abs(slot - 72) / SLOTS for slot in range(SLOTS)]
+    assert busiest(slopes, always) == (("18:00",), ("00:00",))
+
+
+def test_a_night_on_which_nothing_happens_is_one_quiet_time() -> None:
+    day = [0.0 if slot < 24 or slot >= 92 else 0.5 for slot in range(SLOTS)]
+    assert busiest(day, always)[1][0] == "00:00"
+    assert not {"00:15", "02:00", "05:45", "23:45"} & set(busiest(day, always)[1])
 
 
 def test_a_branchs_week_is_the_mean_of_those_that_were_observed() -> None:

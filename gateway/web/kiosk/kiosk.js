@@ -3,7 +3,7 @@
 import { Care } from "./care.js";
 import { Plan } from "./plan.js";
 import { Soon } from "./soon.js";
-import { moment, now, spans } from "./time.js";
+import { moment, now } from "./time.js";
 import { element, put } from "../shared/dom.js";
 import { Live } from "../shared/live.js";
 import { SIGNS, STATUSES, statusOf, t } from "../shared/words.js";
@@ -147,8 +147,8 @@ async function usual() {
     const reply = await fetch(`/branches/${encodeURIComponent(gym)}/usual`);
     if (!reply.ok) throw new Error(`${reply.status}`);
     const { patterns } = await reply.json();
-    put(page.busiest, spans(patterns.busiest));
-    put(page.quietest, spans(patterns.quietest));
+    put(page.busiest, patterns.busiest.sort().join(" · "));
+    put(page.quietest, patterns.quietest.sort().join(" · "));
     page.usual.hidden = patterns.busiest.length === 0;
   } catch {
     wait = NAMES;

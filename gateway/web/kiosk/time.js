@@ -4,7 +4,6 @@ import { language } from "../shared/words.js";
 
 const SLACK = 2_000; // ms: whole seconds in a header, and the way here
 const RECENT = 12 * 3600; // seconds: beyond them an hour alone could be any day's
-const QUARTER = 15; // minutes
 const SHORT = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const LONG = { weekday: "short", day: "numeric", month: "short", ...SHORT };
 
@@ -33,19 +32,6 @@ export function moment(seconds) {
   const format = Math.abs(now() / 1000 - seconds) < RECENT ? formats.short : formats.long;
   return format.format(seconds * 1000);
 }
-
-/** `["08:00", "18:00", "07:45"]`, quarter hours, as `07:45–08:15 · 18:00`. */
-export function spans(slots) {
-  const minutes = slots.map((slot) => slot.split(":").reduce((sum, part) => 60 * sum + Number(part), 0)).sort((one, other) => one - other);
-  const runs = [];
-  for (const start of minutes) {
-    if (runs.at(-1)?.end === start) runs.at(-1).end += QUARTER;
-    else runs.push({ start, end: start + QUARTER });
-  }
-  return runs.map(({ start, end }) => (end - start > QUARTER ? `${time(start)}–${time(end)}` : time(start))).join(" · ");
-}
-
-const time = (minutes) => [Math.floor(minutes / 60), minutes % 60].map((part) => `${part}`.padStart(2, "0")).join(":");
 
 /** Hours since midnight, 14.5 for half past two. */
 export function hours() {
