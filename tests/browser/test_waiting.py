@@ -88,6 +88,14 @@ async def test_nor_on_the_first_page(page: Page, gym: Served) -> None:
     await expect(page.locator("#mine")).to_contain_text("somebody was quicker")
 
 
+async def test_the_first_page_says_that_it_needs_a_tap_to_sound(page: Page) -> None:
+    await wait_for_it(page)
+    await page.goto("/")
+    await expect(page.locator("#mine")).to_contain_text("Tap once so that this page may sound.")
+    await page.get_by_role("heading", level=1).click()
+    await expect(page.locator("#mine")).not_to_contain_text("Tap once")
+
+
 async def test_an_alert_that_ends_while_the_page_is_open_says_so(page: Page, gym: Served) -> None:
     await wait_for_it(page)
     (alert,) = gym.alerts.desk._book

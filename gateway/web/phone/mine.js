@@ -3,7 +3,7 @@
 import { armed, cancel, seen, subscribe, wasSignedOut } from "./alerts.js";
 import { age, doing } from "./page.js";
 import { chosen } from "./quiet.js";
-import { calm, hush, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
+import { calm, hush, isMute, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
 import { element, put } from "../shared/dom.js";
 import { t } from "../shared/words.js";
 
@@ -15,6 +15,7 @@ export class Mine {
   #alerts = [];
   #rung = new Map(); // firing id → message
   #unseen = new Set(); // machines that are free, and nobody saw them become so: that rings nobody
+  #said = ""; // above the list, until something is set
   #nameOf;
   #statusOf;
   #joined;
@@ -32,8 +33,8 @@ export class Mine {
     try {
       this.#alerts = await armed();
     } catch { return; }
-    if (wasSignedOut()) put(told, t("alert.signed_out"));
-    if (this.#alerts.length) unlockAtNextTap();
+    if (wasSignedOut()) this.#said = t("alert.signed_out");
+    if (this.#alerts.length) unlockAtNextTap(() => this.draw());
     for (const { machineId, suppressed } of this.#alerts) if (suppressed.not_proven) this.#unseen.add(machineId);
     this.draw();
   }
@@ -64,13 +65,14 @@ export class Mine {
 
   /** Any machine of the category that becomes free. */
   async waitFor(category) {
-    unlock();
+    unlock().then(() => this.draw());
     await subscribe({ category, ...chosen() }, this.#joined);
-    put(told, "");
+    this.#said = "";
     await this.look();
   }
 
   draw() {
+    put(told, this.#said || (this.#alerts.length && isMute() ? t("alert.sound") : ""));
     const items = [...[...this.#rung.values()].map((one) => this.#rang(one)), ...this.#alerts.map((one) => this.#waiting(one))];
     if (items.map((one) => one.outerHTML).join("") !== rows.innerHTML) rows.replaceChildren(...items); // else what has the focus keeps it
     section.hidden = !rows.firstChild && !told.textContent;
