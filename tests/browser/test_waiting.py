@@ -79,6 +79,16 @@ async def test_who_was_slower_is_not_sent_there(page: Page, gym: Served) -> None
     await wait_for_it(page)
 
 
+async def test_nor_is_who_was_quick_told_of_somebody_that_nobody_saw(
+    page: Page, gym: Served
+) -> None:
+    await wait_for_it(page)
+    gym.publish("leg-press-01")
+    await expect(page.locator("#tell-me p")).to_have_text("Leg press 01 is free: go!")
+    gym.publish("leg-press-01", Status.UNKNOWN)
+    await expect(page.locator("#tell-me p")).to_contain_text("whether it still is, we do not know")
+
+
 async def test_nor_on_the_first_page(page: Page, gym: Served) -> None:
     await wait_for_it(page)
     await page.goto("/")

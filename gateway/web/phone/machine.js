@@ -18,7 +18,7 @@ let machine = null;
 let lookedFor = null; // the status and since when, as of which the chance was asked
 let all = new Map(); // id → machine
 
-const tellMe = new TellMe(id, () => live.open(), (other) => all.get(other)?.status === "free"); // a new member's stream is another one
+const tellMe = new TellMe(id, () => live.open(), (other) => all.get(other)?.status); // a new member's stream is another one
 const live = new Live({
   snapshot(message) {
     age.snapshot(message);

@@ -3,7 +3,7 @@
 import { armed, cancel, seen, subscribe, wasSignedOut } from "./alerts.js";
 import { age, doing } from "./page.js";
 import { chosen } from "./quiet.js";
-import { calm, hush, isMute, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
+import { hush, isMute, onHushed, ring, toldOf, unlock, unlockAtNextTap } from "./ring.js";
 import { element, put } from "../shared/dom.js";
 import { t } from "../shared/words.js";
 
@@ -78,11 +78,9 @@ export class Mine {
     section.hidden = !rows.firstChild && !told.textContent;
   }
 
-  /** Go, as long as that is true: somebody else may be quicker. */
-  #rang({ firingId, alertId, machineId, name }) {
-    const isFree = this.#statusOf(machineId) === "free";
-    if (!isFree) calm(firingId);
-    const go = element("a", { className: "name", href: `/m/${machineId}`, textContent: t(isFree ? "alert.go" : "alert.missed", { name }) });
+  #rang(message) {
+    const { firingId, alertId, machineId } = message;
+    const go = element("a", { className: "name", href: `/m/${machineId}`, textContent: toldOf(message, this.#statusOf(machineId)) });
     return this.#row("🔔", go, "", t("alert.seen"), async () => {
       hush(firingId);
       this.#over(firingId);

@@ -46,8 +46,15 @@ export function ring(firingId, name) {
   blinking.set(firingId, setInterval(() => (document.title = (on = !on) ? text : title), BLINK));
 }
 
-/** It is true no longer: nothing calls for it, but it stays until it was seen. */
-export function calm(firingId) {
+/** Go, as long as that is true: somebody else may be quicker, or the sensor gone. */
+export function toldOf({ firingId, name }, status) {
+  if (status === "free") return t("alert.go", { name });
+  calm(firingId);
+  return t(status === "occupied" ? "alert.missed" : "alert.unsure", { name });
+}
+
+/** Nothing calls for it any more, but it stays until it was seen. */
+function calm(firingId) {
   clearInterval(blinking.get(firingId));
   blinking.set(firingId, null);
   rest();

@@ -4,7 +4,7 @@ import { cancel, keepQuiet, newest, seen, subscribe, wasSignedOut } from "./aler
 import { age, doing } from "./page.js";
 import { hasNtfy, isPushed, subscribeToPush, topicLinks, way, whyOnly } from "./push.js";
 import { chosen, offer, quietFor } from "./quiet.js";
-import { calm, hush, isMute, onHushed, ring, unlock, unlockAtNextTap } from "./ring.js";
+import { hush, isMute, onHushed, ring, toldOf, unlock, unlockAtNextTap } from "./ring.js";
 import { put } from "../shared/dom.js";
 import { t } from "../shared/words.js";
 
@@ -21,17 +21,17 @@ button.addEventListener("click", () => doing(button, text, () => act()));
 export class TellMe {
   #machineId;
   #joined;
-  #isFree;
+  #statusOf;
   #alert = null;
   #rung = new Map(); // firing id → message, until it was seen
   #status = null;
   #unseen = false; // it is free, and nobody saw it become so: that rings nobody
 
-  /** `joined` is called when this phone has become a member: its stream must know; `isFree(machineId)` tells of now. */
-  constructor(machineId, joined, isFree) {
+  /** `joined` is called when this phone has become a member: its stream must know; `statusOf(machineId)` is now. */
+  constructor(machineId, joined, statusOf) {
     this.#machineId = machineId;
     this.#joined = joined;
-    this.#isFree = isFree;
+    this.#statusOf = statusOf;
     ringLocked.addEventListener("click", () => doing(ringLocked, text, () => this.#ringLocked()));
     onHushed((firingId) => this.#over(firingId));
   }
@@ -78,17 +78,10 @@ export class TellMe {
     const offered = this.#status === "occupied" || this.#status === "unknown";
     button.hidden = !(rung || this.#alert || offered);
     if (rung || !this.#alert) locked.hidden = quiet.hidden = true;
-    if (rung) this.#offer(this.#told(rung), "alert.seen", () => this.#confirm(rung));
+    if (rung) this.#offer(toldOf(rung, this.#statusOf(rung.machineId)), "alert.seen", () => this.#confirm(rung));
     else if (this.#alert) this.#wait();
     else if (offered) this.#offer(null, "alert.tell_me", () => this.#subscribe());
     panel.hidden = button.hidden && !text.textContent;
-  }
-
-  /** Go, as long as that is true: somebody else may be quicker. */
-  #told({ firingId, machineId, name }) {
-    if (this.#isFree(machineId)) return t("alert.go", { name });
-    calm(firingId);
-    return t("alert.missed", { name });
   }
 
   async #wait() {
