@@ -58,10 +58,15 @@ def counts(branch: BranchView) -> str:
 
 
 def _count(category: CategoryView) -> str:
-    free, every = category.counts.get(Status.FREE, 0), sum(category.counts.values())
-    none = "" if free else ' class="none"'
+    """Of what nobody knows it is no zero."""
+    free, unknown = (category.counts.get(one, 0) for one in (Status.FREE, Status.UNKNOWN))
+    known = free + category.counts.get(Status.OCCUPIED, 0) or not unknown
+    kind = ("" if free else "none") if known else "unknown"
+    said = free if known else SIGNS[Status.UNKNOWN]
+    unsure = f"{SIGNS[Status.UNKNOWN]} {unknown}" if known and unknown else ""
     name = f'<h2 dir="auto">{escape(category.name)}</h2>'
-    return f"<div{none}>{name}<p><b>{free}</b><span> / {every}</span></p></div>"
+    of = f"<p><b>{said}</b><span> / {sum(category.counts.values())}</span></p>"
+    return f'<div class="{kind}">{name}{of}<i>{unsure}</i></div>'
 
 
 def _link(category: CategoryView, free: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed: pip install '.[test]'")
 from playwright.async_api import Page, Route, TimeoutError, expect  # noqa: A004  its own
 
+from gateway.core.events import Status
 from tests.browser.test_kiosk import EVENING, _in_which, at, gym, page, pytestmark, stands
 from tests.integration.served import Served
 
@@ -43,6 +44,17 @@ async def test_times_are_the_branchs_and_an_old_one_has_its_day(page: Page, gym:
     await expect(page.locator("#notice")).to_have_text("No data since 18:30")
     await page.clock.fast_forward("24:00:00")
     await expect(page.locator("#notice")).to_contain_text("Tue, Nov 24")
+
+
+async def test_of_what_nobody_knows_it_counts_no_zero(page: Page, gym: Served) -> None:
+    await stands(page)
+    chest = page.locator("#counts div").nth(1)
+    for name in ("bench-01", "bench-02", "bench-03"):
+        await expect(chest).not_to_contain_text("? /")
+        gym.publish(name, Status.UNKNOWN)
+    await expect(chest).to_have_text("Chest? / 3")
+    gym.publish("bench-01", Status.OCCUPIED)
+    await expect(chest).to_have_text("Chest0 / 3? 2")
 
 
 async def test_a_screen_whose_clock_is_wrong_keeps_the_gateways(page: Page) -> None:

@@ -76,5 +76,6 @@ async def test_before_any_script_it_says_how_much_is_free() -> None:
     async with serving() as api:
         api.publish("leg-press-01")
         page = await (await api.get("/kiosk")).text()
-        assert '<h2 dir="auto">Legs</h2><p><b>1</b><span> / 2</span></p>' in page
+        assert '<h2 dir="auto">Legs</h2><p><b>1</b><span> / 2</span></p><i>? 1</i>' in page
+        assert '<h2 dir="auto">Chest</h2><p><b>?</b><span> / 1</span></p><i></i>' in page
         assert 'data-zone="Asia/Hong_Kong"' in page

@@ -4,7 +4,7 @@ const LETTERS = [1.2, 1.1, 1, 0.9, 0.8, 0.7, 0.6, 0.5]; // their heights; smalle
 const SIGNS = [2.4, 2, 1.7, 1.4, 1.1]; // of signs without names
 const SIGN = 2.3; // height of a sign, in letters of its name
 const LINE = 1.2; // in letters
-const NAME = [4, 10]; // width of a name, in letters: one that needs more is cut
+const NARROWEST = 4; // width of a name, in letters
 const LINES = [2, 3]; // of a name
 const GAP = 0.4; // what lies between two of a list, and between a sign and its name
 const STEPS = 40; // in which tiles that cover each other are moved apart
@@ -16,7 +16,7 @@ const AWAY = 1; // tile that one may be moved: farther off it would stand elsewh
  */
 export function fitPlan(spots, wide, width, height) {
   const place = (letters, room, sign, lines) => placed(spots, width, height, { letters, room, sign, lines, high: sign + LINE * lines * letters + GAP / 2 });
-  const rooms = LINES.map((lines) => [lines, named(wide(lines))]);
+  const rooms = LINES.map((lines) => [lines, Math.max(NARROWEST, wide(lines))]);
   for (const letters of LETTERS) {
     for (const [lines, room] of rooms) {
       const found = place(letters, room * letters + GAP, SIGN * letters, lines);
@@ -32,14 +32,12 @@ export function fitPlan(spots, wide, width, height) {
 
 /** `{ letters, sign, columns }` of so many in rows; signs alone where names have no room. */
 export function fitList(count, wide, width, height) {
-  const cell = named(wide(2)) + SIGN + GAP;
+  const cell = Math.max(NARROWEST, wide(2)) + SIGN + GAP;
   const fits = (one, high) => Math.ceil(count / across(width, one)) * (high + GAP) <= height + GAP;
   const letters = LETTERS.find((one) => fits(cell * one, 2 * LINE * one)) ?? 0;
   const sign = letters ? SIGN * letters : SIGNS.find((one) => fits(one, one)) ?? SIGNS.at(-1);
   return { letters, sign, columns: across(width, letters ? cell * letters : sign) };
 }
-
-const named = (letters) => within(letters, NAME[1], NAME[0]);
 
 function across(width, one) {
   return Math.max(1, Math.floor((width + GAP) / (one + GAP)));
@@ -81,4 +79,4 @@ function push(corners, size, free) {
   return moved;
 }
 
-const within = (value, most, least = 0) => Math.min(Math.max(value, least), most);
+const within = (value, most) => Math.min(Math.max(value, 0), most);

@@ -87,8 +87,8 @@ function even(all, most) {
 
 function counted(category) {
   const name = element("h2", { textContent: names.get(category) ?? category, dir: "auto" });
-  const number = element("b"), of = element("span");
-  return { name, number, of, all: element("div", {}, name, element("p", {}, number, of)) };
+  const number = element("b"), of = element("span"), unsure = element("i");
+  return { name, number, of, unsure, all: element("div", {}, name, element("p", {}, number, of), unsure) };
 }
 
 function take(machine) {
@@ -97,13 +97,17 @@ function take(machine) {
   soon.show(machine);
 }
 
+/** What is free of what; of what nobody knows it is no zero. */
 function count(category) {
   const here = [...machines.values()].filter((machine) => machine.category === category);
-  const free = here.filter(({ status }) => status === "free").length;
-  const { number, of, all } = counts.get(category);
-  put(number, `${free}`);
+  const [free, occupied, unknown] = STATUSES.map((wanted) => here.filter(({ status }) => status === wanted).length);
+  const { number, of, unsure, all } = counts.get(category);
+  const isKnown = free + occupied > 0 || unknown === 0;
+  put(number, isKnown ? `${free}` : SIGNS.unknown);
   put(of, ` / ${here.length}`);
-  all.classList.toggle("none", free === 0);
+  put(unsure, isKnown && unknown ? `${SIGNS.unknown} ${unknown}` : "");
+  all.classList.toggle("none", isKnown && free === 0);
+  all.classList.toggle("unknown", !isKnown);
 }
 
 /** Names, whether it is open, and what is foretold: what the stream does not say. */

@@ -3,13 +3,16 @@
 const LETTER = 100; // px, while they are measured
 const ALONE = /(?=[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])|(?<=[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])/u; // a line may end beside each
 const SPARE = 1.02; // a browser rounds
+const LONG = 10; // letters: a name that needs more is cut, and nobody else becomes smaller for it
+const CUT = 7; // letters that those get where all are so long
 
-/** The widest of them on so many lines. */
+/** The widest of them on so many lines, but for those that are too long. */
 export function widthOf(names, lines) {
   const context = document.createElement("canvas").getContext("2d");
   context.font = `${LETTER}px system-ui, sans-serif`;
   const measured = (text) => context.measureText(text).width / LETTER;
-  return SPARE * Math.max(0, ...names.map((name) => narrowest(words(name, measured), lines)));
+  const whole = names.map((name) => SPARE * narrowest(words(name, measured), lines)).filter((width) => width <= LONG);
+  return whole.length ? Math.max(...whole) : CUT;
 }
 
 function words(name, measured) {
