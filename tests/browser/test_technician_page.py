@@ -236,6 +236,26 @@ async def test_a_sensor_is_taught_applied_and_taken_back(
     assert gym.hearings[PLUG].verdicts is not None
 
 
+@pytest.mark.usefixtures("plug")
+async def test_what_a_colleague_records_can_be_chosen_once_it_is_complete(
+    page: Page, gym: Served
+) -> None:
+    secret = await gym.key("technician")
+    path, key = f"/sensors/{PLUG}/recordings", f"Bearer {secret}"
+    assert (await gym.call("POST", path, {"seconds": 2}, Authorization=key)).status == 201
+    await enter(page, gym, f"sensor/{PLUG}")
+    await expect(page.get_by_label("Recording to use: Empty").locator("option")).to_have_count(2)
+
+
+@pytest.mark.usefixtures("plug")
+async def test_a_recording_that_went_with_the_gateway_is_told(page: Page, gym: Served) -> None:
+    await enter(page, gym, f"sensor/{PLUG}")
+    await page.get_by_role("button", name="Record: Empty").click()
+    await expect(page.get_by_label("Recording: Empty")).to_be_visible()
+    gym.recordings._known.clear()
+    await expect(page.locator('[data-phase="empty"]')).to_contain_text("This recording is gone")
+
+
 async def test_without_a_recording_it_says_what_to_do(page: Page, gym: Served) -> None:
     await enter(page, gym, f"sensor/{PLUG}")
     await page.get_by_role("button", name="Find thresholds").click()

@@ -78,7 +78,7 @@ export class Phase {
   #end(mine, recordings, renewed) {
     this.#part.bar.hidden = true;
     put(this.#part.left, "");
-    put(this.#part.told, t(mine?.dropped ? "technician.samples_lost" : "technician.samples", { count: mine?.samples ?? 0, dropped: mine?.dropped ?? 0 }));
+    put(this.#part.told, mine ? t(mine.dropped ? "technician.samples_lost" : "technician.samples", { count: mine.samples, dropped: mine.dropped }) : t("technician.recording_gone"));
     renewed(recordings);
     if (mine?.samples) this.#part.choice.value = mine.recordingId;
   }

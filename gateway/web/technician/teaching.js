@@ -10,6 +10,7 @@ import { percent, t } from "../shared/words.js";
 
 const LENGTHS = [10, 30, 60, 120, 300]; // seconds of a phase
 const USUAL = 60;
+const LOOK_EACH = 3000; // ms between two looks at recordings that are not complete
 
 export class Teaching {
   #sensor = null;
@@ -34,14 +35,21 @@ export class Teaching {
   }
 
   /** Of that sensor; null: of none. */
-  async show(sensorId) {
+  show(sensorId) {
     this.#sensor = sensorId;
     this.#forget();
     put(this.#part.told, "");
     this.#part.why.value = "";
     Object.values(this.#phases).forEach((phase) => phase.show(sensorId));
-    const recordings = sensorId === null ? [] : await recordingsOf(sensorId).catch(() => []);
-    if (this.#sensor === sensorId) Object.values(this.#phases).forEach((phase) => phase.offer(recordings));
+    if (sensorId !== null) this.#offer(sensorId);
+  }
+
+  /** What can be chosen; what is recorded still, here before or by a colleague, once it is complete. */
+  async #offer(sensorId) {
+    const recordings = await recordingsOf(sensorId).catch(() => null);
+    if (this.#sensor !== sensorId) return;
+    if (recordings) Object.values(this.#phases).forEach((phase) => phase.offer(recordings));
+    if (!recordings || recordings.some(({ complete }) => !complete)) setTimeout(() => this.#sensor === sensorId && this.#offer(sensorId), LOOK_EACH);
   }
 
   /** Whether there is anything to teach: of one that says nothing but its word there is not. */
