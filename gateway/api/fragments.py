@@ -66,7 +66,8 @@ def _count(category: CategoryView) -> str:
     unsure = f"{SIGNS[Status.UNKNOWN]} {unknown}" if known and unknown else ""
     name = f'<h2 dir="auto">{escape(category.name)}</h2>'
     of = f"<p><b>{said}</b><span> / {sum(category.counts.values())}</span></p>"
-    return f'<div class="{kind}">{name}{of}<i>{unsure}</i></div>'
+    all_of = f'<div data-category="{category.category}" class="{kind}">'
+    return f"{all_of}{name}{of}<i>{unsure}</i></div>"
 
 
 def _link(category: CategoryView, free: int) -> str:

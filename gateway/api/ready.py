@@ -45,14 +45,18 @@ def body_of(data: bytes, content_type: str = JSON, cache: str = "no-cache", **mo
 
 
 def packed_body(
-    data: bytes, content_type: str, cache: str = "no-cache", vary: str = "Accept-Encoding"
+    data: bytes,
+    content_type: str,
+    cache: str = "no-cache",
+    vary: str = "Accept-Encoding",
+    **more: str,
 ) -> Body:
     """Bytes of a page, as they are and in gzip; the smaller one only, if that is the plain."""
-    plain = body_of(data, content_type, cache, Vary=vary)
+    plain = body_of(data, content_type, cache, Vary=vary, **more)
     small = gzip.compress(data, mtime=0)
     if len(small) >= len(data):
         return plain
-    coding = {"Vary": vary, "Content-Encoding": "gzip"}
+    coding = {"Vary": vary, "Content-Encoding": "gzip", **more}
     return replace(plain, packed=body_of(small, content_type, cache, **coding))
 
 

@@ -29,6 +29,7 @@ from gateway.readmodel import MachineView, ReadModel
 
 HTML = "text/html; charset=utf-8"
 VARY = "Accept-Encoding, Accept-Language, Cookie"
+ANEW = "60"  # seconds, after which a wall loads its page anew unless a script stops that
 MOST_OTHERS = 6  # free ones of the same kind: a screen of a phone
 KINDS = {
     ".svg": "image/svg+xml",
@@ -99,7 +100,8 @@ class ScreenRoutes:
     async def show_kiosk(self, request: web.Request) -> web.Response:
         """The wall's screen; what its address says further, its script reads."""
         language = self._languages.of_place(request)
-        return self._reply(request, ("/kiosk", language), partial(self._wall, language))
+        write = partial(self._wall, language)
+        return self._reply(request, ("/kiosk", language), write, Refresh=ANEW)
 
     async def show_logo(self, request: web.Request) -> web.Response:
         """The branch's logo, if it has one."""
@@ -144,9 +146,11 @@ class ScreenRoutes:
     # --- how they are written --------------------------------------------------------------------
 
     def _reply(
-        self, request: web.Request, key: tuple[str, ...], write: Callable[[], str]
+        self, request: web.Request, key: tuple[str, ...], write: Callable[[], str], **more: str
     ) -> web.Response:
-        return reply(request, self._ready.get(key) or self._ready.put(key, _body(write())))
+        """`more`: headers."""
+        body = self._ready.get(key) or self._ready.put(key, _body(write(), **more))
+        return reply(request, body)
 
     def _remember(self, request: web.Request) -> web.Response:
         return remember(request, self._languages.chosen(request))
@@ -237,5 +241,5 @@ def logo_of(path: str | None) -> Body | None:
     return packed_body(told, kind)
 
 
-def _body(page: str) -> Body:
-    return packed_body(page.encode(), HTML, vary=VARY)
+def _body(page: str, **more: str) -> Body:
+    return packed_body(page.encode(), HTML, vary=VARY, **more)

@@ -13,7 +13,7 @@ from gateway.api.fragments import SIGNS, Words, by_category, category_links, cou
 from gateway.api.languages import FIRST, Languages
 from gateway.api.pages import Pages
 from gateway.api.ready import Ready, packed_body, reply
-from gateway.api.screens import HTML, VARY, remember
+from gateway.api.screens import ANEW, HTML, VARY, remember
 from gateway.core.events import Status
 from gateway.readmodel import BranchView, MachineView, ReadModel
 
@@ -68,14 +68,15 @@ class ChainScreens:
         except KeyError:
             return to_the_list()
         write = partial(self._kiosk, branch, language)
-        return self._reply(request, ("/kiosk", gym, language), write)
+        return self._reply(request, ("/kiosk", gym, language), write, Refresh=ANEW)
 
     def _reply(
-        self, request: web.Request, key: tuple[str, ...], write: Callable[[], str]
+        self, request: web.Request, key: tuple[str, ...], write: Callable[[], str], **more: str
     ) -> web.Response:
+        """`more`: headers."""
         body = self._ready.get(key)
         if body is None:
-            body = self._ready.put(key, packed_body(write().encode(), HTML, vary=VARY))
+            body = self._ready.put(key, packed_body(write().encode(), HTML, vary=VARY, **more))
         return reply(request, body)
 
     def _chain(self, language: str) -> str:

@@ -65,6 +65,7 @@ async def stands(page: Page, query: str = "") -> None:
     await page.goto(f"/kiosk{query}")
     await expect(page.locator(".tile")).to_have_count(len(BRANCH))
     await expect(page.locator("#notice")).to_be_hidden()
+    await expect(page.locator("[aria-busy]")).to_have_count(0)
 
 
 async def at(page: Page, moment: datetime, *, slow: timedelta = timedelta(0)) -> None:

@@ -10,6 +10,7 @@ import { SIGNS, STATUSES, statusOf, t } from "../shared/words.js";
 
 const NAMES = 60_000; // ms between two questions for names, opening and what is foretold
 const AGAIN = 5_000; // ms to the next one where there was no answer
+const FIRST = 1_000; // ms that the first one waits for the machines
 const HOUR = 3_600_000; // ms between two looks at the usual day
 const MANY = 16; // categories: more of them stand closer
 const ACROSS = { wide: [8, 10], upright: [4, 5] }; // counts in a row, at most: what leaves each its letters
@@ -29,6 +30,8 @@ let heardAt = Number(document.body.dataset.asOf) || null; // epoch seconds
 let isUp = null; // not known yet
 let isUnknown = false; // there is no such branch
 let shown = ""; // what the plan was made of
+let isAsked = false;
+const loadedAt = Date.now();
 
 const live = new Live({
   snapshot({ machines: list, asOf }) {
@@ -49,6 +52,7 @@ const live = new Live({
   up() {
     heardAt = Math.max(heardAt ?? 0, now() / 1000);
     isUp = true;
+    askFirst();
     document.body.classList.remove("old");
     say();
     care.back();
@@ -61,6 +65,7 @@ const live = new Live({
   },
 }, `/stream?branch=${encodeURIComponent(gym)}`);
 
+if (gym === document.body.dataset.gym) for (const { dataset, firstChild } of page.counts.children) names.set(dataset.category, firstChild.textContent);
 page.legend.append(...STATUSES.map((status) => {
   const sign = element("b", { textContent: SIGNS[status] });
   const item = element("span", {}, sign, ` ${statusOf(status)}`);
@@ -124,10 +129,11 @@ async function ask() {
     page.closed.hidden = branch.open;
     care.branch(branch, reply.headers.get("Date"));
     for (const { category, name } of branch.categories) called(category, name);
-    await Promise.all(branch.categories.map(foretold));
+    if (Date.now() - loadedAt > NAMES / 2) await Promise.all(branch.categories.map(foretold)); // the snapshot had it
   } catch {
     if (!isUnknown) wait = AGAIN;
   }
+  document.querySelector("main").removeAttribute("aria-busy");
   setTimeout(ask, wait);
 }
 
@@ -173,6 +179,15 @@ function say() {
 function begin() {
   window.stop(); // no more of that
   live.start();
+  setTimeout(askFirst, FIRST);
+}
+
+/** Once the machines are shown: nothing shall keep them waiting. */
+function askFirst() {
+  if (isAsked) return;
+  isAsked = true;
   ask();
   usual();
+  const code = document.getElementById("code");
+  code.src = gym === document.body.dataset.gym ? code.dataset.code : `/branches/${encodeURIComponent(gym)}/qr.svg`;
 }
