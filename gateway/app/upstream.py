@@ -93,7 +93,8 @@ class Upstream:
     async def resend(self, days: Collection[date], hours: Collection[int]) -> int:
         """Queue what the history has of these, whatever was answered before."""
         numbers = [day_of(day.isoformat()) for day in days]
-        known = [number for number in numbers if number <= self._outbox.last_day]
+        first, last = self._outbox.first_day, self._outbox.last_day
+        known = [number for number in numbers if first <= number <= last]
         for number in known:
             await self._proving.resend(number, hours)
         return len(known)

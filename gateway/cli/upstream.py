@@ -13,6 +13,7 @@ from gateway.cli.options import CONFIG, JSON_OBJECT
 
 PATIENCE = 120.0  # seconds: ninety days of a thousand machines are read from the disk
 DAY = click.DateTime(formats=["%Y-%m-%d"])
+HOURS = 24  # of a day
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 Row = Mapping[str, Any]
@@ -78,8 +79,12 @@ def resend(path: Path, first: Any, last: Any, hours: str, *, as_json: bool) -> N
     told = ask_or_exit(path, "/admin/upstream/resend", "POST", body, PATIENCE)
     if as_json:
         click.echo(json.dumps(told))
-    else:
+    elif told["days"]:
         click.echo(f"queued: {told['days']} days; see `gateway upstream status`")
+    else:
+        click.echo(
+            "queued: nothing; these days are older than [upstream] keep_days, or yet to come"
+        )
 
 
 def _hours(text: str) -> list[int]:
@@ -87,9 +92,13 @@ def _hours(text: str) -> list[int]:
     found: set[int] = set()
     for part in text.split(",") if text else ["0-23"]:
         first, _, last = part.partition("-")
-        if not (first.isdigit() and (last or first).isdigit()):
+        if not (first.isdecimal() and (last or first).isdecimal()):
             raise click.BadParameter(
                 f"{part!r} is no hour; write 3,4 or 8-11", param_hint="--hours"
+            )
+        if not int(first) <= int(last or first) < HOURS:
+            raise click.BadParameter(
+                f"{part!r}: must be hours from 0 to {HOURS - 1}", param_hint="--hours"
             )
         found.update(range(int(first), int(last or first) + 1))
     return sorted(found)

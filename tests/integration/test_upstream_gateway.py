@@ -148,6 +148,7 @@ def test_a_day_is_sent_again_by_hand(folder: Path, broker: Broker, hub: Listener
         hour = str(time.gmtime(written[-1][1]).tm_hour)
         result = cli(process, "resend", day, "--hours", hour, "--json")
         assert json.loads(result.output) == {"days": 1}, result.output
+        assert "queued: nothing" in cli(process, "resend", "2020-01-01").output
         until(lambda: len(hub.rows()) > len(written))
         assert len(told(hub)) == len(written)
 
@@ -158,6 +159,9 @@ def test_a_day_is_sent_again_by_hand(folder: Path, broker: Broker, hub: Listener
         (["2026-11-24", "2026-11-01"], "/last"),
         (["2026-11-24", "--hours", "24"], "hours from 0 to 23"),
         (["2026-11-24", "--hours", "x"], "is no hour"),
+        (["2026-11-24", "--hours", "5-99999999"], "hours from 0 to 23"),
+        (["2026-11-24", "--hours", "11-8"], "hours from 0 to 23"),
+        (["2026-11-24", "--hours", "²"], "is no hour"),
         (["yesterday"], "does not match the format"),
     ],
 )
