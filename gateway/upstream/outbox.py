@@ -49,8 +49,7 @@ class Outbox:
         self.rows = 0
         self.oldest: int | None = None
         """The start of the oldest row (epoch seconds)."""
-        self.last_acknowledged: float | None = None
-        """Epoch seconds."""
+        self._acknowledged_at: float | None = None  # monotonic
         self.noted: dict[str, int] = {}
         """acknowledged, merged, dropped, declared: since the file was made."""
         self.wake: Callable[[], None] = lambda: None
@@ -66,6 +65,12 @@ class Outbox:
     def bytes(self) -> int:
         """What the rows take in the file, nearly."""
         return self.rows * ROW_BYTES
+
+    @property
+    def last_acknowledged(self) -> float | None:
+        """Epoch seconds, by the clock as it is now."""
+        at = self._acknowledged_at
+        return None if at is None else at + self._clock.offset
 
     @property
     def keep_days(self) -> int:
@@ -133,7 +138,7 @@ class Outbox:
         """They are acknowledged; how many went: what was corrected meanwhile waits still."""
         gone, self.oldest = await self._write(partial(_settle, sent))
         self.rows -= gone
-        self.last_acknowledged = self._clock.wall()
+        self._acknowledged_at = self._clock.monotonic()
         self._count(acknowledged=gone)
         self.settled()
         return gone

@@ -136,6 +136,8 @@ class Proving:
     async def _tell_all(self) -> float:
         """Seconds until the next digest may be told."""
         later, now = ANSWERED_EVERY, self._clock.monotonic()
+        if not self._clock.synchronised:  # the hub takes the digest with the newest date
+            return TOLD_EVERY
         oldest, newest, again = self._outbox.first_day, self._outbox.newest_day, 0
         for day, stale in (await self._write(partial(_due, self._said, oldest, newest))).items():
             wait = self._told_at.get(day, -TOLD_EVERY) + TOLD_EVERY - now

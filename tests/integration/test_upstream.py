@@ -215,6 +215,21 @@ async def test_digests_that_are_unchanged_are_told_again_two_at_a_time(
             branch.proving._said.clear()  # as after a start
 
 
+async def test_a_digest_waits_until_its_date_is_known(
+    branch: Branch, broker: Broker, hub: Listener, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "TOLD_EVERY", 0.1)
+    branch.clock.synchronised = False
+    branch.store.store(hour())
+    await branch.copy()
+    branch.connect(broker.url)
+    await until(lambda: len(hub.rows()) == 12)
+    await asyncio.sleep(1.3)
+    assert digests(hub) == []
+    branch.clock.synchronised = True
+    await until(lambda: digests(hub))
+
+
 async def test_a_digest_comes_after_what_it_proves(
     branch: Branch, broker: Broker, hub: Listener, until: Until
 ) -> None:
