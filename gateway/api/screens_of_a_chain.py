@@ -82,9 +82,11 @@ class ChainScreens:
     def _chain(self, language: str) -> str:
         words, views = self._languages.flat(language), self._model.branches()
         free, every = (sum(n) for n in zip((0, 0), *map(_counted, views), strict=True))
+        unknown = sum(_many(view, Status.UNKNOWN) for view in views)
+        said = words["common.free_here_unknown" if unknown else "common.free_of_all"]
         more = {
             "chain": escape(self._name),
-            "summary": words["common.free_of_all"].format(free=free, all=every),
+            "summary": said.format(free=free, all=every, unknown=unknown),
             "branches": "".join(_row(view, words, self._wall()) for view in views),
         }
         return fill(self._pages.text("chain/index.html"), self._common(language) | more)

@@ -354,6 +354,7 @@ def test_a_branch_that_nobody_hears_is_unknown_in_the_list(start: Start, gym: Sp
     until(lambda: status_of(hub) == "unknown")
     page = hub.page("/")[1]
     assert 'data-status="unknown"' in page
+    assert '<p id="summary">0 of 2 free, 2 unknown</p>' in page
     assert f"2 unknown, as of {day_of(YESTERDAY)} 09:00" in page
 
 
