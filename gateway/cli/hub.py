@@ -15,6 +15,7 @@ import click
 
 from config.hub import HubConfig, load_hub
 from config.load import ConfigError, explain
+from gateway.cli.local import NotRunningError, RefusedError, ask
 from gateway.cli.options import JSON_OBJECT
 from gateway.logs import log_to_stderr
 
@@ -30,6 +31,8 @@ HUB_CONFIG = click.option(
     show_default=True,
     help="The hub's configuration.",
 )
+CONNECTED = "connected"
+PATIENCE = 3.0  # seconds for the hub that runs here
 NO_PSYCOPG = "the hub needs psycopg: pip install 'gym-gateway[hub]'"
 
 log = logging.getLogger("gateway")
@@ -103,15 +106,33 @@ def doctor(path: Path, *, as_json: bool, letters: int) -> None:
     Exit codes: 0 all is well, 1 something is wrong or PostgreSQL does not answer, 2 wrong usage.
     """
     config = _loaded(path)
-    from gateway.app.hub import examine  # noqa: PLC0415  the extra may be missing
-
     try:
-        found = asyncio.run(examine(config, letters))
+        found = asyncio.run(_examined(path, config, letters))
     except OSError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
     click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
     sys.exit(1 if found["problems"] else 0)
+
+
+async def _examined(path: Path, config: HubConfig, letters: int) -> dict[str, Any]:
+    """What the database says, and `here`: what the hub of this configuration does. OSError."""
+    from gateway.app.hub import examine  # noqa: PLC0415  the extra may be missing
+
+    found: dict[str, Any] = await examine(config, letters)
+    try:
+        told = await ask(path, "/admin/hub", patience=PATIENCE)
+    except (NotRunningError, RefusedError):
+        return found | {"here": None}
+    if told["consumes"] and told["broker"] != CONNECTED:
+        found["problems"].append(f"the hub that consumes hears nothing: {told['broker']}")
+    return found | {"here": {"consumes": told["consumes"], "broker": told["broker"]}}
+
+
+def _here(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "here: no hub answers"
+    return f"here: consumes, broker: {told['broker']}" if told["consumes"] else "here: serves"
 
 
 def _loaded(path: Path) -> HubConfig:
@@ -132,6 +153,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     return [
         f"schema {found['schema']}, epoch {found['epoch']}, newest event {found['seq']}",
         f"consumed by {consumer}",
+        _here(found["here"]),
         f"branches: {found['branches']}; silent: {', '.join(found['silent']) or 'none'}",
         f"counts: {counts or 'nothing yet'}",
         *(f"bins: {month['name']}, {_about(month['rows'])}" for month in found["months"]),

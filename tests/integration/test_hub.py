@@ -358,6 +358,14 @@ def test_a_branch_that_nobody_hears_is_unknown_in_the_list(start: Start, gym: Sp
     assert f"2 unknown, as of {day_of(YESTERDAY)} 09:00" in page
 
 
+def test_the_doctor_tells_of_a_hub_that_hears_nothing(start: Start, upstream: ChainBroker) -> None:
+    hub = start()
+    assert hub.doctor()["here"] == {"consumes": True, "broker": "connected"}
+    upstream.stop()
+    (problem,) = until(lambda: hub.doctor()["problems"])
+    assert "hears nothing: " in problem
+
+
 def test_a_key_of_a_hub_is_made_by_the_same_command(start: Start, chain: str) -> None:
     hub = start()
     made = hub.command("keys", "create", "--role", "metrics", "--json")
