@@ -52,6 +52,7 @@ class Steady(NamedTuple):
     sent: float
     """Messages a second."""
     behind: int
+    superseded: int
     megabytes: float
 
 
@@ -68,6 +69,7 @@ def bench(short: bool) -> Iterator[Row]:
             yield Row(f"{told}CPU of {name}", seconds / found.seconds * 1000, "ms/s")
         yield Row("  messages acknowledged by the broker", found.sent, "/s")
         yield Row("  messages the hub is behind by", found.behind, "", target=KEEPS_UP)
+        yield Row("  messages that gave way to newer ones", found.superseded, "")
         yield Row("  RSS of the hub", found.megabytes, "MiB")
     with chain() as parts:
         yield from arrears(parts, 3 if short else 500)
@@ -86,10 +88,11 @@ def steady(parts: Chain, many: int, *, short: bool) -> Steady:
     after, took = cost_of(parts), time.perf_counter() - began
     playing.terminate()
     told = json.loads(playing.communicate(timeout=60)[0])
-    behind = max(0, told["acknowledged"] - parts.hub.counts().get("messages", 0))
+    counts = parts.hub.counts()
+    behind = max(0, told["acknowledged"] - counts.get("messages", 0))
     spent = Cost(*(b - a for a, b in zip(before, after, strict=True)))
     sent = told["acknowledged"] / told["seconds"]
-    return Steady(spent, took, sent, behind, rss_of(parts.hub.pid))
+    return Steady(spent, took, sent, behind, counts.get("superseded", 0), rss_of(parts.hub.pid))
 
 
 def arrears(parts: Chain, many: int) -> Iterator[Row]:
