@@ -150,7 +150,7 @@ def test_a_fleet_goes_on_when_a_node_of_its_cluster_is_killed(tmp_path: Path) ->
     with nats_cluster(tmp_path, users) as cluster:
         nodes = [("--broker", f"mqtts://localhost:{port}") for port in cluster.ports]
         files = ("--passwords", passwords, "--ca", cluster.authority)
-        playing = simulate(*itertools.chain(*nodes), *files, "--speed", 300, "--for", 12)
+        playing = simulate(*itertools.chain(*nodes), *files, "--speed", 300, "--for", 25)
         assert playing.stderr is not None
         assert any("3 of 3 connected" in line for line in playing.stderr)
         cluster.kill(0)
