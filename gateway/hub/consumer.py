@@ -21,8 +21,8 @@ LOOK_EVERY = 5.0  # seconds between two looks at digests and at who is silent
 HOUSE_EVERY = 3600.0  # seconds
 PAUSE = 1.0  # seconds after a fault of the database
 
-Hear = Callable[[str, bytes, Callable[[], None]], None]
-"""Takes (topic, payload, receipt)."""
+Hear = Callable[[str, bytes, Callable[[], None], bool], None]
+"""Takes (topic, payload, receipt, whether it was retained)."""
 
 log = logging.getLogger(__name__)
 

@@ -37,6 +37,8 @@ class Message(NamedTuple):
     topic: str
     payload: bytes
     receipt: Callable[[], None]
+    retained: bool = False
+    """The broker kept it: when it was said, nobody knows."""
 
 
 class Letter(NamedTuple):
@@ -57,6 +59,7 @@ class Told(NamedTuple):
     gym: str
     word: Branch | Summary | bool | None
     payload: bytes = b""
+    retained: bool = False
 
 
 @dataclass(slots=True)
@@ -69,7 +72,7 @@ class Sorted:
     digests: list[tuple[Digest, bytes]] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     heard: set[str] = field(default_factory=set)
-    """Branches that said anything that could be used."""
+    """Branches that said anything just now that could be used."""
     outdated: int = 0
     """Bins that are older than what we keep."""
 
@@ -101,7 +104,8 @@ class Sorter:
             gym = message.topic.split("/", 2)[1] if message.topic.count("/") > 1 else ""
             try:
                 if message.payload:
-                    self._read(message, gym, found)
+                    if self._read(message, gym, found) and not message.retained:
+                        found.heard.add(gym)
                 elif message.topic == f"gyms/{gym}/branch":
                     self._gone(gym, found)
             except ChainError as error:
@@ -124,29 +128,30 @@ class Sorter:
         self._early[gym] = message, since
         return True
 
-    def _read(self, message: Message, gym: str, found: Sorted) -> None:
+    def _read(self, message: Message, gym: str, found: Sorted) -> bool:
+        """False: it waits."""
         kind = message.topic.removeprefix(f"gyms/{gym}/")
         if not ID.fullmatch(gym):
             raise ChainError("the topic is no branch's")
         if kind == "branch":
             self._branch(gym, message.payload, found)
-            return
+            return True
         may_come_first = not self._allowed and kind.startswith("digest/")  # retained: see `sort`
         if gym not in (self._allowed or self._described) and not may_come_first:
             if kind == "summary" and self._comes_early(gym, message):
-                return
+                return False
             raise ChainError(f"{gym!r} is not allowed, or has not described itself yet")
         if kind == "bins":
             self._bins(gym, message.payload, found)
         elif kind == "summary":
-            self._summary(gym, message.payload, found)
+            self._summary(gym, message, found)
         elif kind == "gateway":
             found.told.append(Told(gym, _is_online(message.payload)))
         elif kind.startswith("digest/"):
             self._digest(gym, kind.removeprefix("digest/"), message.payload, found)
         else:
             raise ChainError("nothing is known of this topic")
-        found.heard.add(gym)
+        return True
 
     def _gone(self, gym: str, found: Sorted) -> None:
         if gym in self._described:
@@ -163,7 +168,6 @@ class Sorter:
             raise ChainError(f"more than {MOST_BRANCHES} branches")
         self._described.add(gym)
         found.told.append(Told(gym, told, payload))
-        found.heard.add(gym)
 
     def _bins(self, gym: str, payload: bytes, found: Sorted) -> None:
         told = decode(Bins, payload, gym, LARGEST_BINS)
@@ -178,8 +182,8 @@ class Sorter:
         found.outdated += len(rows) - len(kept)
         found.rows += kept
 
-    def _summary(self, gym: str, payload: bytes, found: Sorted) -> None:
-        told = decode(Summary, payload, gym)
+    def _summary(self, gym: str, message: Message, found: Sorted) -> None:
+        told = decode(Summary, message.payload, gym)
         latest = self._wall() + FUTURE
         if told.as_of > latest:
             raise ChainError(f"asOf: {told.as_of:.0f} lies in the future")
@@ -190,7 +194,7 @@ class Sorter:
                 raise ChainError(f"machines.{machine}: {since:.0f} lies in the future")
         self._must_fit(gym, told.machines)
         self._must_be_one(gym, told.epoch)
-        found.told.append(Told(gym, told, payload))
+        found.told.append(Told(gym, told, message.payload, message.retained))
 
     def _must_fit(self, gym: str, machines: Iterable[str]) -> None:
         """Machines are numbered for good: their names must not be made up without end."""

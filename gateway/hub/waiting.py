@@ -25,9 +25,15 @@ class Waiting:
         self._some = asyncio.Event()
         self._superseded = 0
 
-    def put(self, topic: str, payload: bytes, receipt: Callable[[], None]) -> None:
+    def put(
+        self,
+        topic: str,
+        payload: bytes,
+        receipt: Callable[[], None],
+        retained: bool = False,  # noqa: FBT001, FBT002  as the port hands it over
+    ) -> None:
         """One more."""
-        message = Message(topic, payload, receipt)
+        message = Message(topic, payload, receipt, retained)
         _, gym, kind = topic.split("/") if topic.count("/") == 2 else ("", "", "")  # noqa: PLR2004  gyms/{gymId}/{kind}
         if kind in STANDING and payload:
             self._stand(gym, message)

@@ -164,7 +164,7 @@ class Writing:
         for gym in found.heard:
             step(gym, hear(self._standing(gym), now))
         for told in found.told:
-            step(told.gym, _step(fresh[told.gym], told, now))
+            step(told.gym, _step(fresh.get(told.gym) or self._standing(told.gym), told, now))
             described, summary = payloads.get(told.gym, (None, None))
             if told.word is None or isinstance(told.word, Branch):
                 payloads[told.gym] = (told.payload, summary)
@@ -220,10 +220,12 @@ async def count(conn: Connection, counts: dict[str, int]) -> None:
 
 def _step(was: Standing, told: Told, now: float) -> Standing:
     if told.word is None or isinstance(told.word, Branch):
-        return Standing(was.gym, told.word, was.summary, was.heard, was.hushed, was.why)
+        heard = was.heard or now  # a new one
+        return Standing(was.gym, told.word, was.summary, heard, was.hushed, was.why)
     if isinstance(told.word, bool):
         return was if told.word else hush(was, "offline", now)
-    return tell(was, told.word, now)
+    at = min(now, told.word.as_of) if told.retained else now
+    return tell(was, told.word, at)
 
 
 def _counts(found: Sorted, stored: bins.Stored, dead: int) -> Counter[str]:

@@ -56,9 +56,16 @@ class Login(NamedTuple):
 
 
 class Hear(Protocol):
-    """Takes a message; `receipt` acknowledges it, from the loop."""
+    """Takes a message; `receipt` acknowledges it, from the loop; `retained`: it may be old."""
 
-    def __call__(self, topic: str, payload: bytes, receipt: Callable[[], None], /) -> object:
+    def __call__(
+        self,
+        topic: str,
+        payload: bytes,
+        receipt: Callable[[], None],
+        retained: bool,  # noqa: FBT001  a part of the message
+        /,
+    ) -> object:
         """Never blocks."""
 
 
@@ -71,7 +78,7 @@ class ChainPort:
         self._versions = VERSIONS[protocol]
         self._attempts = self._failures = 0
         self._login = login
-        self._hear: Hear = lambda _topic, _payload, _receipt: None
+        self._hear: Hear = lambda _topic, _payload, _receipt, _retained: None
         self._over: HandOver[Callable[[], object]] | None = None
         self._client: Client | None = None
         self._connection = 0
@@ -214,7 +221,8 @@ class ChainPort:
             receipt: Callable[[], None] = _nothing
         else:
             receipt = partial(self._acknowledge, connection, message.mid)
-        self._hand(partial(self._hear, topic, bytes(message.payload), receipt))
+        payload, retained = bytes(message.payload), bool(message.retain)
+        self._hand(partial(self._hear, topic, payload, receipt, retained))
 
     def _hand(self, call: Callable[[], object]) -> None:
         if self._over is not None:

@@ -244,6 +244,22 @@ def test_a_branch_that_says_nothing_is_unknown(start: Start, gym: Speaker) -> No
     until(lambda: status_of(hub) == "free")
 
 
+def test_what_the_broker_kept_does_not_bring_a_silent_branch_back(
+    start: Start, gym: Speaker, upstream: ChainBroker
+) -> None:
+    hub = start(silent=0.5)
+    gym.summarise(1, "free")
+    until(lambda: status_of(hub) == "unknown")
+    hub.kill()
+    hub.start()
+    until(hub.consumes)
+    other = Speaker(upstream, "kowloon")
+    other.describe()
+    until(lambda: len(hub.get("/branches")["branches"]) == 2)
+    other.leave()
+    assert status_of(hub) == "unknown"
+
+
 def test_an_alert_is_refused_with_the_branch_that_takes_it(start: Start, gym: Speaker) -> None:
     hub = start()
     until(lambda: hub.get("/branches")["branches"])

@@ -128,6 +128,12 @@ def test_a_summary_that_overtook_the_description_is_heard_with_it() -> None:
     assert [len(found.letters) for found in strange] == [0, 1]
 
 
+def test_what_the_broker_kept_is_no_word_of_now() -> None:
+    payload = msgspec.json.encode({"v": 1, **summary()})
+    found = sorter().sort([Message("gyms/g/summary", payload, lambda: None, retained=True)])
+    assert (len(found.told), found.told[0].retained, found.heard) == (1, True, set())
+
+
 def test_what_is_cleared_or_long_past_says_nothing_and_is_no_fault() -> None:
     assert sort("gyms/g/digest/2026-01-01", b"") == Sorted()
     assert sort("gyms/g/digest/2026-01-01", digest("2026-01-01")) == Sorted(heard={"g"})
