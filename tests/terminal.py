@@ -36,6 +36,7 @@ class Terminal:
     def type(self, text: str) -> Self:
         """A line, and Enter."""
         self._tmux("send-keys", "-l", text)
+        self.wait_for(text)  # until then the prompt before it looks like that of its end
         return self.press("Enter")
 
     def press(self, key: str) -> Self:

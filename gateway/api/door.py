@@ -93,7 +93,8 @@ class Door:
         local = connection_of(request).local
         address = LOCAL if local else self._address(request)
         request[_ADDRESS] = address
-        holder = await self._holder(request, address, is_page=operation is None)
+        is_page = operation is None and request.match_info.http_exception is None
+        holder = await self._holder(request, address, is_page=is_page)
         if holder is not None:
             request[_HOLDER] = holder
             if holder.role is Role.MEMBER:
