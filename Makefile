@@ -16,7 +16,7 @@ run: $(STAMP)
 
 test: $(TEST_STAMP)
 	@sh tests/install.sh
-	$(PY) -m pytest --numprocesses 2 --dist loadfile
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(TEST_STAMP)
 	$(VENV)/bin/ruff check .
