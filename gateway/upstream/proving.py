@@ -97,7 +97,9 @@ class Proving:
         await self.ask(day, hours, at_once=True)
 
     async def run(self) -> None:
-        """As long as one connection lasts."""
+        """As long as one connection lasts; its broker may have forgotten what was told last."""
+        last = self._outbox.last_day
+        self._said -= {last - 1, last}
         while True:
             self._rung.clear()
             try:

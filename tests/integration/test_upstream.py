@@ -215,6 +215,27 @@ async def test_digests_that_are_unchanged_are_told_again_two_at_a_time(
             branch.proving._said.clear()  # as after a start
 
 
+async def test_each_connection_proves_the_last_two_days_again(
+    branch: Branch, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    branch.store.store([b for day in range(-5, 1) for b in hour(START + day * DAY)])
+    await branch.copy()
+    branch.connect("mqtt://127.0.0.1:9")
+    sent: list[str] = []
+
+    async def send(topic: str, _payload: bytes, **_how: bool) -> None:
+        sent.append(topic)
+
+    monkeypatch.setattr(branch.link, "send", send)
+    await branch.write(lambda conn: conn.execute("DELETE FROM outbox"))
+    await branch.proving._tell_all()
+    branch.clock.now += proving.TOLD_EVERY
+    connection = asyncio.create_task(branch.proving.run())
+    await until(lambda: len(sent) > 6)
+    connection.cancel()
+    assert set(sent[6:]) == {branch.proving._topic(START // DAY + ago) for ago in (-1, 0)}
+
+
 async def test_a_digest_waits_until_its_date_is_known(
     branch: Branch, broker: Broker, hub: Listener, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
