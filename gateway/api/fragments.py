@@ -57,6 +57,20 @@ def counts(branch: BranchView) -> str:
     return "".join(_count(one) for one in branch.categories)
 
 
+def tiles(views: Iterable[MachineView], words: Words) -> str:
+    """Every machine, in a list: where each stands its script knows."""
+    return "".join(_tile(view, words) for view in views)
+
+
+def _tile(view: MachineView, words: Words) -> str:
+    return (
+        f'<div class="tile" data-status="{view.status.value}">'
+        f'<b aria-hidden="true">{SIGNS[view.status]}</b>'
+        f'<span dir="auto" class="name">{escape(view.name)}</span>'
+        f'<span class="unseen">{word(view.status, words)}</span></div>'
+    )
+
+
 def _count(category: CategoryView) -> str:
     """Of what nobody knows it is no zero."""
     free, unknown = (category.counts.get(one, 0) for one in (Status.FREE, Status.UNKNOWN))

@@ -19,6 +19,7 @@ from gateway.api.fragments import (
     languages,
     listed,
     summary,
+    tiles,
     word,
 )
 from gateway.api.languages import COOKIE, KEPT, PARAMETER, Languages
@@ -200,6 +201,8 @@ class ScreenRoutes:
         more["logo"] = '<img id="logo" src="/kiosk/logo" alt="">' if logo else ""
         more["look"] = logo.etag if logo else ""
         more |= {"zone": escape(branch.timezone), "counts": counts(branch)}
+        views = [one for one in self._model.snapshot().machines if one.gym == self._gym]
+        more["tiles"] = tiles(views, self._languages.flat(language))
         return self._page("kiosk/index.html", language, ("common", "kiosk"), **more)
 
     def _others(self, view: MachineView) -> list[MachineView]:

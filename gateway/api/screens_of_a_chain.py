@@ -116,6 +116,7 @@ class ChainScreens:
             "look": "",
             "zone": escape(branch.timezone),
             "counts": counts(branch),
+            "tiles": "",
             "version": self._pages.version,
             "gym": branch.gym,
             "code": f"/branches/{branch.gym}/qr.svg",

@@ -72,10 +72,12 @@ async def test_a_screen_can_ask_whether_it_shows_the_newest_version() -> None:
         assert f'data-version="{version}"' in await (await api.get("/kiosk")).text()
 
 
-async def test_before_any_script_it_says_how_much_is_free() -> None:
+async def test_before_any_script_it_says_what_is_free() -> None:
     async with serving() as api:
         api.publish("leg-press-01")
         page = await (await api.get("/kiosk")).text()
         assert '<h2 dir="auto">Legs</h2><p><b>1</b><span> / 2</span></p><i>? 1</i>' in page
         assert '<h2 dir="auto">Chest</h2><p><b>?</b><span> / 1</span></p><i></i>' in page
         assert 'data-zone="Asia/Hong_Kong"' in page
+        assert page.count('class="tile"') == 4
+        assert '<span dir="auto" class="name">Leg press 01</span>' in page
