@@ -32,25 +32,13 @@ export function inWords(chance) {
 
 /** The quiet times, as a suggestion; nothing where none is known. */
 export function quietest(times) {
-  return times.length ? t("machine.quietest", { times: spans(times).join(", ") }) : "";
-}
-
-/** `14:15`; quarter hours that follow each other are one span, `14:00–14:45`. */
-function spans(times) {
-  const found = []; // [first quarter hour, the one after the last]
-  for (const slot of times.map(slotOf).sort((one, other) => one - other)) {
-    if (found.at(-1)?.[1] === slot) found.at(-1)[1] += 1;
-    else found.push([slot, slot + 1]);
-  }
-  return found.map(([from, to]) => (to - from === 1 ? timeOf(from) : `${timeOf(from)}–${timeOf(to)}`));
+  return times.length ? t("machine.quietest", { times: times.sort().join(", ") }) : "";
 }
 
 function slotOf(time) {
   const [hour, minute] = time.split(":").map(Number);
   return hour * 4 + Math.floor(minute / 15);
 }
-
-const timeOf = (slot) => `${`${Math.floor(slot / 4)}`.padStart(2, "0")}:${`${(slot % 4) * 15}`.padStart(2, "0")}`;
 
 /** A bar for each quarter hour: the higher, the more it is used; a gap where nothing is known. */
 export function strip(today, now) {
