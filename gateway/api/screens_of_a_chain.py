@@ -18,6 +18,8 @@ from gateway.core.events import Status
 from gateway.readmodel import BranchView, MachineView, ReadModel
 
 LANGUAGE = "lang"
+RENEWED = "30"  # seconds: these pages have no script
+SHOWN = 64  # characters of a name that is none of ours
 
 
 class ChainScreens:
@@ -47,7 +49,8 @@ class ChainScreens:
         if LANGUAGE in request.query:
             return remember(request, self._languages.chosen(request))
         language = self._languages.chosen(request)
-        return self._reply(request, ("/", language), partial(self._chain, language))
+        write = partial(self._chain, language)
+        return self._reply(request, ("/", language), write, Refresh=RENEWED)
 
     async def show_branch(self, request: web.Request) -> web.Response:
         """A branch's machines; each leads to its page at the branch, where one can wait for it."""
@@ -58,17 +61,27 @@ class ChainScreens:
             branch = self._model.branch(gym)
         except KeyError:
             return to_the_list()
-        return self._reply(request, ("/b/", gym, language), partial(self._branch, branch, language))
+        write = partial(self._branch, branch, language)
+        return self._reply(request, ("/b/", gym, language), write, Refresh=RENEWED)
 
     async def show_kiosk(self, request: web.Request) -> web.Response:
         """A branch's screen; what its address says further, its script reads."""
         language, gym = self._languages.of_place(request), request.query.get("branch", "")
+        if not gym:
+            return to_the_list()
         try:
             branch = self._model.branch(gym)
         except KeyError:
-            return to_the_list()
+            return self._without(request, gym, language)
         write = partial(self._kiosk, branch, language)
         return self._reply(request, ("/kiosk", gym, language), write, Refresh=ANEW)
+
+    def _without(self, request: web.Request, gym: str, language: str) -> web.Response:
+        """The list, until there is that branch: nobody stands at a wall to ask again."""
+        named = f"<bdi>{escape(gym[:SHOWN])}</bdi>"
+        said = self._languages.flat(language)["kiosk.no_branch"].replace("{branch}", named)
+        page = self._chain(language, said).encode()
+        return reply(request, packed_body(page, HTML, vary=VARY, Refresh=RENEWED))
 
     def _reply(
         self, request: web.Request, key: tuple[str, ...], write: Callable[[], str], **more: str
@@ -79,14 +92,15 @@ class ChainScreens:
             body = self._ready.put(key, packed_body(write().encode(), HTML, vary=VARY, **more))
         return reply(request, body)
 
-    def _chain(self, language: str) -> str:
+    def _chain(self, language: str, said: str = "") -> str:
+        """`said`: instead of how many are free."""
         words, views = self._languages.flat(language), self._model.branches()
         free, every = (sum(n) for n in zip((0, 0), *map(_counted, views), strict=True))
         unknown = sum(_many(view, Status.UNKNOWN) for view in views)
-        said = words["common.free_here_unknown" if unknown else "common.free_of_all"]
+        counted = words["common.free_here_unknown" if unknown else "common.free_of_all"]
         more = {
             "chain": escape(self._name),
-            "summary": said.format(free=free, all=every, unknown=unknown),
+            "summary": said or counted.format(free=free, all=every, unknown=unknown),
             "branches": "".join(_row(view, words, self._wall()) for view in views),
         }
         return fill(self._pages.text("chain/index.html"), self._common(language) | more)

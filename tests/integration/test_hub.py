@@ -347,6 +347,8 @@ def test_the_pages_show_every_branch_and_its_screen(start: Start, gym: Speaker) 
     assert (status, 'data-gym="hk-central"' in page) == (200, True)
     assert hub.page("/branches/hk-central/qr.svg")[0] == 200
     assert (hub.page("/kiosk")[0], hub.header("/kiosk", "Location")) == (303, "/")
+    assert "There is no branch “<bdi>&lt;b&gt;</bdi>”" in hub.page("/kiosk?branch=<b>")[1]
+    assert hub.header("/kiosk?branch=hk-south", "Refresh") == "30"
     assert hub.page("/docs")[0] == hub.page("/openapi.json")[0] == 200
 
 
