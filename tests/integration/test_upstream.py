@@ -194,46 +194,42 @@ async def test_both_ends_reckon_the_same_digest(
     assert told.lost == ()
 
 
-async def test_digests_that_are_unchanged_are_told_again_two_at_a_time(
-    branch: Branch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def told(branch: Branch, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The topics of what is told; six days wait to be proven."""
     branch.store.store([b for day in range(-5, 1) for b in hour(START + day * DAY)])
     await branch.copy()
     branch.connect("mqtt://127.0.0.1:9")
-    sent: list[str] = []
+    topics: list[str] = []
 
     async def send(topic: str, _payload: bytes, **_how: bool) -> None:
-        sent.append(topic)
+        topics.append(topic)
 
     monkeypatch.setattr(branch.link, "send", send)
     await branch.write(lambda conn: conn.execute("DELETE FROM outbox"))
-    for told in (6, 8, 10, 12, 12):
+    return topics
+
+
+async def test_digests_that_are_unchanged_are_told_again_two_at_a_time(
+    branch: Branch, told: list[str]
+) -> None:
+    for many in (6, 8, 10, 12, 12):
         await branch.proving._tell_all()
-        assert len(sent) == told
+        assert len(told) == many
         branch.clock.now += proving.TOLD_EVERY
-        if told == 6:
+        if many == 6:
             branch.proving._said.clear()  # as after a start
 
 
 async def test_each_connection_proves_the_last_two_days_again(
-    branch: Branch, monkeypatch: pytest.MonkeyPatch, until: Until
+    branch: Branch, told: list[str], until: Until
 ) -> None:
-    branch.store.store([b for day in range(-5, 1) for b in hour(START + day * DAY)])
-    await branch.copy()
-    branch.connect("mqtt://127.0.0.1:9")
-    sent: list[str] = []
-
-    async def send(topic: str, _payload: bytes, **_how: bool) -> None:
-        sent.append(topic)
-
-    monkeypatch.setattr(branch.link, "send", send)
-    await branch.write(lambda conn: conn.execute("DELETE FROM outbox"))
     await branch.proving._tell_all()
     branch.clock.now += proving.TOLD_EVERY
     connection = asyncio.create_task(branch.proving.run())
-    await until(lambda: len(sent) > 6)
+    await until(lambda: len(told) > 6)
     connection.cancel()
-    assert set(sent[6:]) == {branch.proving._topic(START // DAY + ago) for ago in (-1, 0)}
+    assert set(told[6:]) == {branch.proving._topic(START // DAY + ago) for ago in (-1, 0)}
 
 
 async def test_a_digest_waits_until_its_date_is_known(
