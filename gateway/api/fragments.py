@@ -57,6 +57,14 @@ def counts(branch: BranchView) -> str:
     return "".join(_count(one) for one in branch.categories)
 
 
+def legend(words: Words) -> str:
+    """What each sign means."""
+    return "".join(
+        f'<span data-status="{status.value}"><b>{sign}</b> {word(status, words)}</span>'
+        for status, sign in SIGNS.items()
+    )
+
+
 def tiles(views: Iterable[MachineView], words: Words) -> str:
     """Every machine, in a list: where each stands its script knows."""
     return "".join(_tile(view, words) for view in views)

@@ -17,6 +17,7 @@ from gateway.api.fragments import (
     counts,
     fill,
     languages,
+    legend,
     listed,
     summary,
     tiles,
@@ -196,13 +197,17 @@ class ScreenRoutes:
 
     def _wall(self, language: str) -> str:
         settings = {"colour": self._kiosk.colour, "screen": escape(self._kiosk.screen or "")}
-        branch, logo = self._model.branch(self._gym), self._logo
+        branch, logo, words = (
+            self._model.branch(self._gym),
+            self._logo,
+            self._languages.flat(language),
+        )
         more = settings | {"version": self._pages.version, "gym": self._gym, "code": "/qr.svg"}
         more["logo"] = '<img id="logo" src="/kiosk/logo" alt="">' if logo else ""
         more["look"] = logo.etag if logo else ""
         more |= {"zone": escape(branch.timezone), "counts": counts(branch)}
         views = [one for one in self._model.snapshot().machines if one.gym == self._gym]
-        more["tiles"] = tiles(views, self._languages.flat(language))
+        more |= {"tiles": tiles(views, words), "legend": legend(words)}
         return self._page("kiosk/index.html", language, ("common", "kiosk"), **more)
 
     def _others(self, view: MachineView) -> list[MachineView]:

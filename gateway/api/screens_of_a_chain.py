@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from config.sections import Kiosk
-from gateway.api.fragments import SIGNS, Words, by_category, category_links, counts, fill, languages
+from gateway.api.fragments import (
+    SIGNS,
+    Words,
+    by_category,
+    category_links,
+    counts,
+    fill,
+    languages,
+    legend,
+)
 from gateway.api.languages import FIRST, Languages
 from gateway.api.pages import Pages
 from gateway.api.ready import Ready, packed_body, reply
@@ -131,6 +140,7 @@ class ChainScreens:
             "zone": escape(branch.timezone),
             "counts": counts(branch),
             "tiles": "",
+            "legend": legend(self._languages.flat(language)),
             "version": self._pages.version,
             "gym": branch.gym,
             "code": f"/branches/{branch.gym}/qr.svg",

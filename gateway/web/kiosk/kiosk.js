@@ -6,7 +6,7 @@ import { Soon } from "./soon.js";
 import { moment, now } from "./time.js";
 import { element, put } from "../shared/dom.js";
 import { Live } from "../shared/live.js";
-import { SIGNS, STATUSES, statusOf, t } from "../shared/words.js";
+import { SIGNS, STATUSES, t } from "../shared/words.js";
 
 const NAMES = 60_000; // ms between two questions for names, opening and what is foretold
 const AGAIN = 5_000; // ms to the next one where there was no answer
@@ -16,7 +16,7 @@ const MANY = 16; // categories: more of them stand closer
 const ACROSS = { wide: [8, 10], upright: [4, 5] }; // counts in a row, at most: what leaves each its letters
 
 const page = Object.fromEntries(
-  ["branch", "closed", "notice", "counts", "plan", "soon", "usual", "busiest", "quietest", "legend"].map((id) => [id, document.getElementById(id)]),
+  ["branch", "closed", "notice", "counts", "plan", "soon", "usual", "busiest", "quietest"].map((id) => [id, document.getElementById(id)]),
 );
 const asked = new URLSearchParams(location.search);
 const gym = asked.get("branch") ?? document.body.dataset.gym;
@@ -66,12 +66,6 @@ const live = new Live({
 }, `/stream?branch=${encodeURIComponent(gym)}`);
 
 if (gym === document.body.dataset.gym) for (const { dataset, firstChild } of page.counts.children) names.set(dataset.category, firstChild.textContent);
-page.legend.append(...STATUSES.map((status) => {
-  const sign = element("b", { textContent: SIGNS[status] });
-  const item = element("span", {}, sign, ` ${statusOf(status)}`);
-  item.dataset.status = status;
-  return item;
-}));
 addEventListener("load", begin);
 
 function build(list) {
@@ -160,6 +154,7 @@ async function usual() {
     put(page.busiest, patterns.busiest.sort().join(" · "));
     put(page.quietest, patterns.quietest.sort().join(" · "));
     page.usual.hidden = patterns.busiest.length === 0;
+    page.usual.classList.remove("unsure");
   } catch {
     wait = NAMES;
   }
