@@ -3,6 +3,8 @@
 # make check style and types · make bench figures beside yardsticks · make fmt formats
 
 PYTHON ?= python3
+# one more than cores: tests wait for brokers, browsers and clocks more than they compute
+TESTERS ?= 3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -16,7 +18,7 @@ run: $(STAMP)
 
 test: $(TEST_STAMP)
 	@sh tests/install.sh
-	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: $(TEST_STAMP)
 	$(VENV)/bin/ruff check .
