@@ -213,3 +213,15 @@ async def test_favourites_stand_first_and_are_kept_on_the_phone(page: Page, gym:
     await mine.get_by_role("button").click()
     await expect(mine).to_be_hidden()
     await expect(page.get_by_role("region", name="Chest")).to_contain_text("Bench 01")
+
+
+async def test_an_attempt_that_nobody_answers_is_followed_by_another_soon(page: Page) -> None:
+    await page.clock.install()
+    await page.route("**/stream", lambda _route: None)  # as into a dead connection
+    await page.reload()
+    for _ in range(2):
+        async with page.expect_request("**/stream", timeout=9000):
+            await page.clock.run_for(12_000)
+    await page.unroute("**/stream")
+    await page.clock.run_for(12_000)
+    await expect(page.locator("#notice")).to_be_hidden(timeout=9000)

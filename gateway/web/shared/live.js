@@ -6,6 +6,7 @@
 // or that the phone threw away, is followed at once.
 
 const SILENCE = 35_000; // ms without a word: three heartbeats are missing
+const ATTEMPT = 10_000; // ms without an answer: whoever is there answers at once, so it went into a dead connection
 const AGAIN = [1_000, 15_000]; // ms to the next try after a refusal: doubling, within these, never given up
 const PATIENCE = 3_000; // ms without a link before anyone is told: a page that wakes up needs one
 const HANDOVER = 300; // ms within which one of the others takes over
@@ -97,7 +98,7 @@ export class Live {
     const source = (this.#source = new EventSource(this.#url));
     for (const name of SAID) source.addEventListener(name, ({ data }) => this.#pass(name, data));
     source.addEventListener("error", () => this.#failed(source));
-    this.#expect();
+    this.#expect(ATTEMPT);
     this.#soonDown();
   }
 
@@ -117,8 +118,8 @@ export class Live {
     this.#expect();
   }
 
-  #expect() {
-    this.#after("silence", SILENCE * (1 + 0.2 * Math.random()), () => this.open());
+  #expect(within = SILENCE) {
+    this.#after("silence", within * (1 + 0.2 * Math.random()), () => this.open());
   }
 
   #failed(source) {
