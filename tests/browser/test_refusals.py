@@ -76,7 +76,7 @@ async def test_too_many_taps_are_told_with_when_to_try_again(browser: Browser, g
         for _ in range(7):
             await page.get_by_role("button", name="顯示有誤").click()
             await expect(page.get_by_role("button", name="顯示有誤")).to_be_enabled()
-        await expect(page.locator("#wrong span")).to_contain_text("請在 1 分鐘 後再試")
+        await expect(page.locator("#wrong span")).to_contain_text("請在 1 分鐘後再試")
 
 
 async def test_what_only_programs_are_told_is_not_shown_to_people(
