@@ -172,15 +172,12 @@ class Sorter:
     def _bins(self, gym: str, payload: bytes, found: Sorted) -> None:
         told = decode(Bins, payload, gym, LARGEST_BINS)
         rows = rows_of(told)
-        latest = self._wall() + FUTURE
-        for at, row in enumerate(rows):
-            if row.start > latest:
-                raise ChainError(f"bins[{at}]: {row.start} lies in the future")
         self._must_fit(gym, told.machines)
-        oldest = self._wall() - self._kept
-        kept = [(gym, row) for row in rows if row.start >= oldest]
-        found.outdated += len(rows) - len(kept)
-        found.rows += kept
+        oldest, latest = self._wall() - self._kept, self._wall() + FUTURE
+        found.rows += [(gym, row) for row in rows if oldest <= row.start <= latest]
+        found.outdated += sum(row.start < oldest for row in rows)
+        if ahead := [row.start for row in rows if row.start > latest]:  # its clock, not the rest
+            raise ChainError(f"{len(ahead)} of {len(rows)} bins lie in the future, as {ahead[0]}")
 
     def _summary(self, gym: str, message: Message, found: Sorted) -> None:
         told = decode(Summary, message.payload, gym)

@@ -158,3 +158,13 @@ def test_epochs_that_take_turns_are_two_boxes() -> None:
     one = sorter()
     letters = [sort("gyms/g/summary", summary(epoch=epoch), one).letters for epoch in "aabaab"]
     assert [len(found) for found in letters] == [0, 0, 0, 1, 0, 1]
+
+
+def test_a_bin_of_the_future_takes_no_other_along() -> None:
+    ahead = 2_000_000_000 // 900 * 900
+    rows = [[0, start, 900, 0, 0, 0, 0] for start in (NOW // 900 * 900 - 900, ahead)]
+    found = sort("gyms/g/bins", bins(bins=rows))
+    assert [row.start for _, row in found.rows] == [rows[0][1]]
+    assert [letter.reason for letter in found.letters] == [
+        f"1 of 2 bins lie in the future, as {ahead}"
+    ]
