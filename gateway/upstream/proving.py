@@ -23,7 +23,10 @@ ANSWERED_EVERY = 3600.0  # seconds at least between two answers about a day
 AGAIN_AT_ONCE = 2  # unchanged digests told in one look: 500 branches may start together
 LOOKS_EVERY = 1.0  # seconds at least between two looks at what is due
 AFTER_REFUSAL = 30.0  # seconds: an ACL is mended by a person
-MOST_TRIES = 3  # answers that changed nothing; then what the chain holds cannot be mended
+MOST_TRIES = (
+    8  # answers that changed nothing, three days by the hub's pauses: what a broker swallows
+)
+# for hours is no proof; then what the chain holds cannot be mended
 HOURS = range(24)
 EPOCH = date(1970, 1, 1).toordinal()
 PURGED = "purged from the branch's history"
