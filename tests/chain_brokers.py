@@ -8,8 +8,9 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.process import free_port
@@ -72,6 +73,7 @@ def nats_cluster(folder: Path, branches: Sequence[str] = BRANCHES) -> Iterator[C
         for node in range(3):
             start_nats(chain, folder, node, env)
         _wait(chain)
+        _until(lambda: nats_is_whole(folder), "the cluster is not whole")
         yield chain
 
 
@@ -211,14 +213,26 @@ def _start(
 
 def _wait(chain: Chain) -> None:
     """Until every node listens."""
-    deadline = time.monotonic() + STARTS_WITHIN
     for port in chain.ports:
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.1)
-        else:
-            raise TimeoutError(f"nothing listens on port {port} after {STARTS_WITHIN:.0f} s")
+        _until(partial(_listens, chain, port), f"nothing listens on port {port}")
+
+
+def _listens(chain: Chain, port: int) -> bool:
+    """Raises ChildProcessError: a node has ended, and its log says why."""
+    if ended := [node for node in chain.nodes if node.poll() is not None]:
+        logs = "".join(log.read_text() for log in chain.authority.parent.glob("node*.log"))
+        raise ChildProcessError(f"{ended} of the chain's broker: {logs[-2000:]}")
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def _until(seen: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN
+    while not seen():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{complaint} after {STARTS_WITHIN:.0f} s")
+        time.sleep(0.1)
 
 
 def _run(*command: str, env: dict[str, str] | None = None) -> None:

@@ -2,8 +2,10 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,6 +19,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 READY_WITHIN = 20.0  # seconds; a loaded test machine starts a broker in one
+FIRST_PORT, PORTS_EACH, WORKERS = 10_000, 1_500, 15  # up to 32500; a whole run takes a few hundred
 
 
 class LocalConnection(http.client.HTTPConnection):
@@ -187,10 +190,26 @@ def broker_pids(folder: Path) -> list[int]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that nobody else is given before it is used."""
+    for port in itertools.islice(_ports, PORTS_EACH):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"none of {PORTS_EACH} ports is free")
+
+
+def _own_ports() -> Iterator[int]:
+    """Those of one process of the tests, round and round.
+
+    They lie below the ports that the system gives to connections by itself (from 32768), which
+    would take one between its choice and its use. The first is any, for two runs at a time.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    first, start = FIRST_PORT + worker * PORTS_EACH, random.SystemRandom().randrange(PORTS_EACH)
+    return (first + (start + n) % PORTS_EACH for n in itertools.count())
+
+
+_ports = _own_ports()
 
 
 def native_config(machines: int, *, occupancy: str, extra: str = "") -> str:

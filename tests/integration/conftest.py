@@ -13,9 +13,9 @@ from paho.mqtt import publish
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.ports.addresses import free_port
 from gateway.ports.broker import Broker
 from tests.postgres import Postgres
+from tests.process import free_port
 
 Watch = Callable[[str], list[bytes]]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
@@ -44,7 +44,7 @@ def short_path() -> Iterator[Path]:
 @pytest.fixture
 async def broker(short_path: Path) -> AsyncIterator[Broker]:
     """The embedded broker of the gym `g`, running."""
-    broker = Broker(short_path / "broker", "g", f"127.0.0.1:{free_port('127.0.0.1')}", ["vendor/a"])
+    broker = Broker(short_path / "broker", "g", f"127.0.0.1:{free_port()}", ["vendor/a"])
     await broker.start()
     yield broker
     await broker.stop()

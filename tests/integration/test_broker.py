@@ -16,11 +16,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.ports.addresses import free_port
 from gateway.ports.broker import Broker
 from gateway.ports.child import command_of
 from gateway.ports.mosquitto import BrokerError, find
 from tests.integration.conftest import Speaker, Until
+from tests.process import free_port
 
 STATUS = "gyms/g/machines/m/status"
 
@@ -130,7 +130,7 @@ async def test_a_survivor_with_another_configuration_is_replaced(
     broker: Broker, changed: dict[str, object]
 ) -> None:
     if "listen" in changed:
-        changed = {"listen": f"127.0.0.1:{free_port('127.0.0.1')}"}
+        changed = {"listen": f"127.0.0.1:{free_port()}"}
     old, ours = broker.pid, another(broker, **changed)
     await ours.start()
     assert ours.pid not in {old, None}
@@ -140,7 +140,7 @@ async def test_a_survivor_with_another_configuration_is_replaced(
 
 async def test_a_pid_file_that_names_a_stranger_hurts_nobody(short_path: Path) -> None:
     (short_path / "pid").write_text(str(os.getpid()))
-    broker = Broker(short_path, "g", f"127.0.0.1:{free_port('127.0.0.1')}")
+    broker = Broker(short_path, "g", f"127.0.0.1:{free_port()}")
     await broker.start()
     assert broker.pid != os.getpid()
     await broker.stop()
@@ -165,7 +165,7 @@ async def test_a_simulated_branch_takes_a_free_port_instead(short_path: Path) ->
 
 async def test_a_long_path_gets_a_second_port_instead_of_a_socket(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
-    broker = Broker(folder, "g", f"127.0.0.1:{free_port('127.0.0.1')}")
+    broker = Broker(folder, "g", f"127.0.0.1:{free_port()}")
     await broker.start()
     assert broker.url.startswith("mqtt://127.0.0.1:")
     again = Broker(folder, "g", str(broker.listen))
@@ -246,7 +246,7 @@ async def test_an_unpacked_mosquitto_serves_where_none_is_installed(
     (short_path / "m/usr/sbin").mkdir(parents=True)
     shutil.copy(installed, short_path / "m/usr/sbin/mosquitto")
     monkeypatch.setattr(shutil, "which", lambda *_args, **_named: None)
-    listen = f"127.0.0.1:{free_port('127.0.0.1')}"
+    listen = f"127.0.0.1:{free_port()}"
     broker = Broker(short_path / "b", "g", listen, unpacked=short_path / "m")
     await broker.start()
     assert command_of(broker.pid or 0)[0].startswith(str(short_path))
@@ -262,7 +262,7 @@ async def test_without_any_mosquitto_the_message_says_how_to_get_one(
 
 
 async def test_beyond_this_machine_nobody_comes_in_without_a_name(short_path: Path) -> None:
-    broker = Broker(short_path, "g", f"0.0.0.0:{free_port('0.0.0.0')}")
+    broker = Broker(short_path, "g", f"0.0.0.0:{free_port()}")
     await broker.start()
     with pytest.raises(MQTTException, match="Not authorized"):
         publish.single("vendor/a", b"x", 1, hostname="127.0.0.1", port=broker.listen.port)

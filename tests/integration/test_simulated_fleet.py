@@ -34,6 +34,17 @@ def simulate(*more: object) -> "subprocess.Popen[str]":
     )
 
 
+def until_connected(process: "subprocess.Popen[str]") -> None:
+    """Until all its branches are."""
+    assert process.stderr is not None
+    said: list[str] = []
+    for line in process.stderr:
+        said.append(line)
+        if "3 of 3 connected" in line:
+            return
+    raise AssertionError("never all connected: " + "".join(said))
+
+
 def figures(process: "subprocess.Popen[str]") -> Any:
     try:
         said, complaint = process.communicate(timeout=60)
@@ -95,8 +106,7 @@ def test_a_hub_has_every_bin_that_the_fleet_says_it_sent(
 def test_a_fleet_survives_its_broker(upstream: ChainBroker) -> None:
     url = f"mqtt://127.0.0.1:{upstream.port}"
     playing = simulate("--broker", url, "--speed", 900, "--for", 6)
-    assert playing.stderr is not None
-    assert any("3 of 3 connected" in line for line in playing.stderr)
+    until_connected(playing)
     upstream.stop()
     upstream.start()
     told = figures(playing)
@@ -133,8 +143,7 @@ def test_a_fleet_with_a_wrong_password_says_what_the_broker_said(mosquitto: Chai
 def test_an_interrupted_fleet_says_goodbye_and_tells_its_figures(upstream: ChainBroker) -> None:
     url = f"mqtt://127.0.0.1:{upstream.port}"
     playing = simulate("--broker", url)
-    assert playing.stderr is not None
-    assert any("3 of 3 connected" in line for line in playing.stderr)
+    until_connected(playing)
     playing.terminate()
     told = figures(playing)
     assert (told["to"], told["complete"]) == (None, False)
@@ -151,8 +160,7 @@ def test_a_fleet_goes_on_when_a_node_of_its_cluster_is_killed(tmp_path: Path) ->
         nodes = [("--broker", f"mqtts://localhost:{port}") for port in cluster.ports]
         files = ("--passwords", passwords, "--ca", cluster.authority)
         playing = simulate(*itertools.chain(*nodes), *files, "--speed", 300, "--for", 25)
-        assert playing.stderr is not None
-        assert any("3 of 3 connected" in line for line in playing.stderr)
+        until_connected(playing)
         cluster.kill(0)
         told = figures(playing)
     assert told["complete"]
