@@ -15,6 +15,8 @@ BIN_SECONDS = 900
 REACH = 48 * 3600.0  # seconds of timeline kept: unsynchronised time waits that long
 MAX_POINTS = 2000  # changes kept per machine; 200 a day are busy, so this is ten days of them
 MAX_AT_ONCE = 96  # quarter hours closed in one go: after a long stop, a day per transaction
+SLEWED = 10.0  # seconds that a whole quarter hour may lack: NTP slews by up to 0.5 s in one
+MAX_GAP = 400 * 86400  # seconds of downtime written: longer is a clock that leapt, not a closed gym
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class Bins:
         self._grace = grace
         self._began = began
         self._next = next_start
+        self._reached = next_start or 0  # all bins before this one were closed once
         self._closed_at = -inf  # monotonic end of the last closed bin
         self._closed: dict[int, tuple[float, float, dict[str, Bin]]] = {}
         self._dirty: dict[str, float] = {}
@@ -167,6 +170,7 @@ class Bins:
             bins += self._close_one(start, offset)
             start += BIN_SECONDS
         self._next = start
+        self._reached = max(self._reached, start)
         self._finish(now)
         return bins
 
@@ -203,10 +207,18 @@ class Bins:
             self._timelines[machine].precede(said)
 
     def _continue_at(self, wall: float, offset: float) -> int:
-        """A stored future was written by a clock that ran ahead: write those bins again."""
+        """Where the last one ended; or before, where a clock that ran ahead was put back.
+
+        Then from the first quarter hour on of which nothing is counted yet: what is stored of it
+        was written by a wrong clock.
+        """
         if self._next is None:
             return bin_of(self._began + offset)
-        return self._next if self._next <= wall + REACH else bin_of(wall)
+        again = bin_of(self._counted_until() + offset + BIN_SECONDS - 1)
+        return max(min(self._next, again), bin_of(wall) - MAX_GAP)
+
+    def _counted_until(self) -> float:
+        return max(self._closed_at, self._began)
 
     def _span(self, start: int, offset: float) -> tuple[float, float]:
         """A bin's place on the timelines; no moment counts twice when the wall steps forward."""
@@ -214,9 +226,13 @@ class Bins:
         return begin, max(begin, start + BIN_SECONDS - offset)
 
     def _close_one(self, start: int, offset: float) -> Iterable[Bin]:
+        """Of what was closed before, whole quarter hours alone are closed again."""
+        if start < self._reached and start - offset < self._counted_until() - SLEWED:
+            return ()
         begin, end = self._span(start, offset)
         bins = {name: Bin(name, start, *t.measure(begin, end)) for name, t in self._lines()}
-        self._closed[start] = (begin, end, bins)
+        if begin < end:  # no late word can correct the others: a leap of years must not be kept
+            self._closed[start] = (begin, end, bins)
         self._closed_at = end
         for name in [name for name in self._leaving if not bins[name].observed]:
             self._leaving.discard(name)

@@ -52,9 +52,10 @@ class Recorder:
     def snapshot(self, quarter: int) -> None:
         """A quarter hour has begun (epoch seconds): remember every machine's status as of now.
 
-        An older one that still waits for its bins stays: they may take longer than a quarter.
+        An older one that still waits for its bins stays: they may take longer than a quarter. One
+        of a clock that ran ahead would wait until then.
         """
-        if self._snapshot is not None:
+        if self._snapshot is not None and self._snapshot[0] < quarter:
             return
         standings = {name: self._standing(machine) for name, machine in self._machines.items()}
         self._snapshot = (quarter, partial(Standings, self._seq, self._boot, standings))

@@ -125,3 +125,15 @@ async def test_an_orderly_end_says_so(rig: Rig) -> None:
     with opened(rig.path) as store:
         assert store.file.past.alive is not None
         assert store.file.past.alive.clean
+
+
+async def test_standings_of_a_clock_that_ran_ahead_give_way_when_it_is_put_back(rig: Rig) -> None:
+    day = 86400
+    await rig.go_on(until=3900.0)
+    rig.clock.offset += day
+    rig.recorder.snapshot(START + day + 3900)
+    rig.clock.offset -= day
+    await rig.go_on(until=9000.0)
+    reached = rig.next_bin()
+    assert reached is not None
+    assert 3600 < reached - START < 9000

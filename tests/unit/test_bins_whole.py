@@ -1,12 +1,10 @@
 """Bins stay whole whatever the wall clock does and whatever is said; what they keep is bounded."""
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.bins import MAX_POINTS, REACH, Bin, Timeline
+from gateway.core.bins import MAX_AT_ONCE, MAX_POINTS, REACH, Bin, Timeline
 from gateway.core.events import Status
 from tests.unit.binned import GRACE, WALL, branch, numbers
 from tests.unit.knowing import FREE, OCCUPIED, UNKNOWN
@@ -24,13 +22,51 @@ def test_a_step_forward_counts_no_moment_twice() -> None:
     assert not any(b.sessions for b in stepped)
 
 
-def test_a_step_back_closes_no_bin_twice() -> None:
+def test_a_clock_that_is_put_back_writes_again_what_it_had_written_ahead_of_time() -> None:
     bins = branch()
     bins.apply("m", 0, OCCUPIED)
     bins.close(4650, WALL)
     assert bins.close(4700, WALL - 3600) == []
     later = bins.close(4650 + 3600 + 900, WALL - 3600)
-    assert [(b.start, b.occupied) for b in later] == [(WALL + 4500, 900)]
+    assert [b.start for b in later] == [WALL + 900 * n for n in range(1, 6)]
+    assert {b.occupied for b in later} == {900}
+
+
+def test_a_clock_that_is_put_back_and_slewed_since_writes_each_quarter_hour_again() -> None:
+    bins = branch()
+    bins.apply("m", 0, OCCUPIED)
+    bins.close(4650, WALL)
+    slewed = [bins.close(4650 + 900 * n, WALL - 3600 + 0.4 * n) for n in range(1, 5)]
+    assert [(b.start - WALL) // 900 for closed in slewed for b in closed] == [1, 2, 3, 4]
+
+
+def test_a_clock_that_ran_ahead_for_a_minute_costs_nothing() -> None:
+    bins = branch()
+    bins.apply("m", 0, OCCUPIED)
+    stored = {b.start: b for b in bins.close(450, WALL + 86400)}
+    stored |= {b.start: b for b in bins.close(510, WALL)}
+    stored |= {b.start: b for b in bins.close(1050 + 900, WALL)}
+    assert len(stored) > 90
+    assert [stored[WALL + 900 * n].occupied for n in range(3)] == [900, 900, 0]
+
+
+def test_a_clock_that_is_set_back_for_a_minute_takes_no_hour_from_what_was_seen() -> None:
+    bins = branch()
+    bins.apply("m", 0, OCCUPIED)
+    bins.close(9150, WALL)
+    assert bins.close(9200, WALL - 7200) == []
+    assert bins.close(9260, WALL) == []
+    assert [(b.start, b.occupied) for b in bins.close(10_050, WALL)] == [(WALL + 9000, 900)]
+
+
+def test_a_clock_that_leaps_a_century_writes_400_days_and_keeps_none() -> None:
+    bins, written = branch(), 0
+    bins.close(1050, WALL)
+    while closed := bins.close(1100, WALL + 36525 * 86400):
+        assert len(closed) <= MAX_AT_ONCE
+        written += len(closed)
+    assert written == pytest.approx(400 * 96, abs=2)
+    assert len(bins._closed) <= 2
 
 
 def test_bins_stored_by_a_clock_far_ahead_are_written_again() -> None:
@@ -110,7 +146,7 @@ def test_the_sum_over_all_bins_is_the_timeline_s_total(
     st.lists(st.tuples(st.integers(1, 3000), st.integers(-4000, 4000)), min_size=1, max_size=10),
     st.lists(st.tuples(st.integers(0, 9000), STATUSES), max_size=12),
 )
-def test_whatever_the_wall_clock_does_no_moment_counts_twice_and_no_bin_is_closed_twice(
+def test_whatever_the_wall_clock_does_no_moment_counts_twice_and_every_quarter_hour_has_its_bin(
     rounds: list[tuple[int, int]], changes: list[tuple[int, Status]]
 ) -> None:
     bins, timeline, stored = branch(), Timeline(300), list[Bin]()
@@ -121,7 +157,24 @@ def test_whatever_the_wall_clock_does_no_moment_counts_twice_and_no_bin_is_close
     for pause, step in rounds:
         now, offset = now + pause, offset + step
         stored += bins.close(now, WALL + offset)
-    starts = [b.start for b in stored]
-    assert all(later == earlier + 900 for earlier, later in pairwise(starts))
+    starts = {b.start for b in stored if b.start >= WALL}
+    assert starts == set(range(WALL, max(starts, default=0) + 1, 900))
     assert sum(b.observed for b in stored) <= timeline.measure(-10_000, 100_000)[1]
     assert all(b.observed <= 900 for b in stored)
+
+
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=10), st.integers(-7200, 7200))
+def test_a_clock_that_was_wrong_for_a_while_takes_at_most_that_while_from_any_bin(
+    rounds: list[int], step: int
+) -> None:
+    bins, stored = branch(), dict[int, Bin]()
+    bins.apply("m", 0, FREE)
+    now = wrong = 0
+    for number, pause in enumerate([*rounds, 20_000]):
+        now += pause
+        wrong += pause if number % 2 else 0
+        offset = WALL + (step if number % 2 else 0)
+        stored.update((b.start, b) for b in bins.close(now, offset))
+    stored.update((b.start, b) for b in bins.close(now + 20_000, WALL))
+    seen = sum(b.observed for b in stored.values() if b.start + 900 <= WALL + now)
+    assert seen >= now - wrong - 900 * (len(rounds) + 2)
