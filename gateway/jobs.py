@@ -3,11 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 PAUSE = 0.2  # seconds between two batches: the day's own writes go first
 MOST_BATCHES = 2000  # a night's work: 2,000 batches of 100 rows; the rest waits for the next night
+AFTER_START = timedelta(minutes=10)  # for a box whose power is cut each night
+LOOK_EVERY = 60.0  # seconds between two looks whether the clock was put back
 
 Batch = Callable[[], Awaitable[int]]
 """Does one small piece of work; returns how much there was, 0 when there is no more."""
@@ -16,26 +19,31 @@ log = logging.getLogger(__name__)
 
 
 def schedule(
-    timezone: str, nightly: dict[str, Batch], each_minute: Callable[[], Awaitable[None]]
+    timezone: str,
+    nightly: Callable[[], Awaitable[None]],
+    each_minute: Callable[[], Awaitable[None]],
 ) -> AsyncIOScheduler:
-    """Start the jobs; the caller shuts the scheduler down."""
+    """Start the jobs; the caller shuts the scheduler down.
+
+    `nightly` is called soon after a start too, and knows itself whether its night is done.
+    """
     scheduler = AsyncIOScheduler(timezone=timezone)
-    for name, batch in nightly.items():
-        scheduler.add_job(
-            drain,
-            "cron",
-            [name, batch],
-            hour=3,
-            minute=30,
-            misfire_grace_time=None,
-            coalesce=True,
-            max_instances=1,
-        )
-    scheduler.add_job(
-        each_minute, "cron", second=0, misfire_grace_time=None, coalesce=True, max_instances=1
-    )
+    late = {"misfire_grace_time": None, "coalesce": True}
+    scheduler.add_job(nightly, "cron", hour=3, minute=30, **late)
+    scheduler.add_job(nightly, "date", run_date=datetime.now(UTC) + AFTER_START, **late)
+    scheduler.add_job(each_minute, "cron", second=0, **late)
     scheduler.start()
     return scheduler
+
+
+async def follow(scheduler: AsyncIOScheduler, wall: Callable[[], float]) -> None:
+    """When the clock is put back, jobs wait no longer for a future that is years away."""
+    while True:
+        before = wall()
+        await asyncio.sleep(LOOK_EVERY)
+        if wall() < before:
+            for job in scheduler.get_jobs():
+                job.reschedule(job.trigger)
 
 
 async def drain(name: str, batch: Batch) -> None:

@@ -210,9 +210,8 @@ class Credentials:
         if used or seen:
             await self._write(lambda conn: people.note_use(conn, used, seen))
 
-    async def forget_the_gone(self) -> int:
-        """Drop some of what nobody can need any more; returns how many members."""
-        now = self._wall()
+    async def forget_the_gone(self, now: float) -> int:
+        """Drop some of what nobody can need any more (epoch seconds); returns how many members."""
         await self._write(lambda conn: people.drop_tickets(conn, now - TICKET_LASTS))
         for key in await self._write(lambda conn: people.drop_keys(conn, now - KEY_FORGOTTEN)):
             self._known.keys.pop(key, None)

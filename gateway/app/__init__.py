@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from gateway.api.server import Server
 from gateway.app import branch_sensors, report
 from gateway.app.alerts import Alerts
 from gateway.app.announcing import announcing
+from gateway.app.night import Nights
 from gateway.app.notify import Channels
 from gateway.app.ports import Ports
 from gateway.app.reloading import Reloading, Reread
@@ -35,7 +36,7 @@ from gateway.core.opening import Opening
 from gateway.core.trail import Trails
 from gateway.forecasting import Forecasting
 from gateway.inbox import Inbox, Swap
-from gateway.jobs import Batch, schedule
+from gateway.jobs import follow, schedule
 from gateway.messages import encode_update
 from gateway.pipeline import restart
 from gateway.pipeline.calibrations import Calibrations
@@ -46,8 +47,6 @@ from gateway.pipeline.recorder import HISTORY, Recorder
 from gateway.ports.addresses import ANY_HOST
 from gateway.recordings import Recordings
 from gateway.samples import Samples
-from gateway.store import bins as bin_table
-from gateway.store import log as event_log
 from gateway.store import marks, schema
 from gateway.store.branch import Branch
 from gateway.store.calibrations import Version
@@ -58,7 +57,6 @@ from sensors.sample import Sample
 
 GRACE = 60.0  # seconds a bin waits beyond the longest patience before it is closed
 STUCK_AFTER = 10.0  # seconds without a round of the pipeline or the writer: not ready
-DAY = 86400.0
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +106,8 @@ class Gateway:
             self._bus.listen(self._forecasting.ring)
             if self._upstream is not None:
                 self._bus.listen(self._upstream.ring)
-            undo.callback(schedule(zone, self._nightly(), self._each_minute).shutdown)
+            jobs = schedule(zone, self._nights.work, self._each_minute)
+            undo.callback(jobs.shutdown)
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._pipeline.run(), name="pipeline"),
@@ -116,6 +115,9 @@ class Gateway:
                     tasks.create_task(self._supervisor.keep("alerts", self._alerts.ringing.run)),
                     tasks.create_task(self._supervisor.keep("deliveries", self._alerts.deliver)),
                     tasks.create_task(self._supervisor.keep("forecast", self._forecasting.run)),
+                    tasks.create_task(
+                        self._supervisor.keep("jobs", partial(follow, jobs, self._clock.wall))
+                    ),
                     tasks.create_task(self._systemd.feed(self._all_moved)),
                 ]
                 if (announce := announcing(self._config)) is not None:
@@ -219,6 +221,11 @@ class Gateway:
             self._metrics.attempt,
         )
         self._serving.credentials.when_gone(self._alerts.forget_members)
+        forget = {
+            "forget members": self._serving.credentials.forget_the_gone,
+            "forget alerts": self._alerts.drop_old,
+        }
+        self._nights = Nights(lambda: self._config.store, clock, self._writer, forget)
         self._upstream = self._chain(config)
         backing = self._serving.backing(
             self._upstream.model if self._upstream else self._model,
@@ -419,29 +426,8 @@ class Gateway:
     def _show_samples(self, query: Mapping[str, str]) -> object:
         return report.samples_report(self._samples, query, self._clock)
 
-    # --- the night ----------------------------------------------------------------------------
-
-    def _nightly(self) -> dict[str, Batch]:
-        return {
-            "pack days": partial(self._write, bin_table.pack, 0.0),
-            "purge events": lambda: self._write(
-                event_log.purge, self._config.store.keep_events_days * DAY
-            ),
-            "forget members": self._serving.credentials.forget_the_gone,
-            "forget alerts": self._alerts.drop_old,
-            "purge bins": lambda: self._write(
-                bin_table.purge, self._config.store.keep_bins_days * DAY
-            ),
-        }
-
     async def _each_minute(self) -> None:
         self._server.look_at_the_certificate()
-
-    async def _write(
-        self, work: Callable[[sqlite3.Connection, float], int], seconds_ago: float
-    ) -> int:
-        before = self._clock.wall() - seconds_ago
-        return await self._writer.run(HISTORY, lambda conn: work(conn, before))
 
 
 def _replaced(config: Config) -> dict[str, str]:

@@ -146,9 +146,9 @@ class Alerts:
         """A member asked us something."""
         self.presence.seen(member, self._clock.monotonic())
 
-    async def drop_old(self) -> int:
-        """Forget some of what ended long ago; returns how much."""
-        before = self._clock.wall() - KEPT
+    async def drop_old(self, now: float) -> int:
+        """Forget some of what ended long ago (epoch seconds); returns how much."""
+        before = now - KEPT
         return await self._write(lambda conn: ledger.drop_old(conn, before, DROPPED_AT_ONCE))
 
     def _reach(self, member: str) -> Reach:

@@ -62,8 +62,8 @@ class Numbered(msgspec.Struct, frozen=True):
     change: int
 
 
-def write(conn: sqlite3.Connection, mark: msgspec.Struct) -> None:
-    """Keep one value per kind of mark."""
+def write(conn: sqlite3.Connection, mark: object) -> None:
+    """Keep one value per kind of mark, a Struct or a dataclass."""
     conn.execute(
         "INSERT OR REPLACE INTO marks VALUES (?, ?)",
         [type(mark).__name__, msgspec.msgpack.encode(mark)],

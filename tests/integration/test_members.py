@@ -162,6 +162,6 @@ async def test_tickets_need_a_credential(api: Served) -> None:
 async def test_members_unseen_for_half_a_year_are_forgotten(api: Served) -> None:
     _, token = await join(api)
     api.wall.now = api.wall() + 181 * 86_400
-    while await api.credentials.forget_the_gone():
+    while await api.credentials.forget_the_gone(api.wall()):
         await asyncio.sleep(0)
     assert (await api.get("/branches", Authorization=f"Bearer {token}")).status == 401
