@@ -7,6 +7,7 @@ from gateway.hub.sorting import Message
 LIVE = "summary"
 DIGESTS = "digest/+"
 ONCE = {"bins": "bins", "digest": DIGESTS}  # kind → topic; both come each quarter of an hour
+LIVE_SILENT = 600.0  # seconds: each branch sends one a minute, and before any bin
 
 
 class Ears:
@@ -14,6 +15,8 @@ class Ears:
 
     def __init__(self, now: float, deaf_after: float, again: float) -> None:
         """Silence of a kind, while branches are heard, is a fault after `deaf_after` seconds.
+
+        Bins without a live summary are one after ten minutes.
 
         Digests are read again each `again` seconds in any case: they are retained, and one that the
         broker dropped from a full session would be missed for ever.
@@ -32,6 +35,9 @@ class Ears:
 
     def deaf(self, now: float) -> list[str]:
         """Topics below `gyms/+/` that are to be subscribed to anew; each once in that time."""
+        if max(self._heard[kind] for kind in ONCE) - self._heard[LIVE] >= LIVE_SILENT:
+            self._heard[LIVE] = now
+            return [LIVE]
         if now - self._heard[LIVE] >= self._deaf_after:
             return []  # nobody speaks, or the line is down: that is told elsewhere
         silent = [kind for kind in ONCE if now - self._heard[kind] >= self._deaf_after]

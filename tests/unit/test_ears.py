@@ -21,6 +21,15 @@ def test_a_kind_that_falls_silent_while_others_speak_is_subscribed_to_anew_once(
     assert ears.deaf(13) == []
 
 
+def test_bins_without_live_summaries_for_ten_minutes_are_a_lost_subscription() -> None:
+    ears = Ears(0, deaf_after=7200, again=86400)
+    ears.hear(said("bins"), 599)
+    assert ears.deaf(599) == []
+    ears.hear(said("digest/2026-11-24"), 601)
+    assert ears.deaf(601) == ["summary"]
+    assert ears.deaf(602) == []
+
+
 def test_when_nobody_speaks_it_is_not_our_ears() -> None:
     assert Ears(0, deaf_after=10, again=100).deaf(12) == []
 
