@@ -155,6 +155,19 @@ def certificate(tmp_path: Path) -> Path:
     return made
 
 
+@pytest.fixture
+def expired(certificate: Path, tmp_path: Path) -> Path:
+    """The same, until yesterday."""
+    key, asked = certificate.with_suffix(".key"), tmp_path / "asked"
+    copied = ("openssl", "x509", "-copy_extensions", "copy", "-signkey", key)
+    for more in (
+        ("-x509toreq", "-in", certificate, "-out", asked),
+        ("-req", "-days", "-1", "-in", asked, "-out", certificate),
+    ):
+        subprocess.run([*copied, *more], check=True, capture_output=True)
+    return certificate
+
+
 def over_tls(certificate: Path) -> str:
     key = certificate.with_suffix(".key")
     files = f"cafile {certificate}\ncertfile {certificate}\nkeyfile {key}\n"
@@ -178,6 +191,16 @@ async def test_an_authority_that_we_do_not_know_is_named(
     with chain_broker(tmp_path, over_tls(certificate)) as strict:
         served = Served(f"mqtts://localhost:{strict.port}")
         await until(lambda: "correct [upstream] ca" in served.link.state().problem)
+        await served.end()
+
+
+async def test_a_certificate_of_the_broker_s_that_has_expired_is_named(
+    tmp_path: Path, expired: Path, until: Until
+) -> None:
+    with chain_broker(tmp_path, over_tls(expired)) as old:
+        login = Login(f"mqtts://localhost:{old.port}", tls=TlsFiles(ca=str(expired)))
+        served = Served("", login=login)
+        await until(lambda: "certificate has expired" in served.link.state().problem)
         await served.end()
 
 
