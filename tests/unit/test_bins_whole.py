@@ -163,18 +163,23 @@ def test_whatever_the_wall_clock_does_no_moment_counts_twice_and_every_quarter_h
     assert all(b.observed <= 900 for b in stored)
 
 
-@given(st.lists(st.integers(1, 3000), min_size=1, max_size=10), st.integers(-7200, 7200))
-def test_a_clock_that_was_wrong_for_a_while_takes_at_most_that_while_from_any_bin(
-    rounds: list[int], step: int
+@given(
+    st.lists(st.tuples(st.integers(1, 3000), st.integers(-200_000, 200_000)), max_size=10),
+    st.lists(st.tuples(st.integers(0, 40_000), STATUSES), max_size=12),
+)
+def test_from_the_moment_that_the_clock_is_right_the_history_is_whole(
+    rounds: list[tuple[int, int]], changes: list[tuple[int, Status]]
 ) -> None:
-    bins, stored = branch(), dict[int, Bin]()
-    bins.apply("m", 0, FREE)
-    now = wrong = 0
-    for number, pause in enumerate([*rounds, 20_000]):
+    bins, timeline, stored = branch(), Timeline(300), dict[int, Bin]()
+    for at, status in sorted(changes, key=lambda pair: pair[0]):
+        bins.apply("m", at, status)
+        timeline.apply(at, status)
+    now = 0
+    for pause, wrong in rounds:
         now += pause
-        wrong += pause if number % 2 else 0
-        offset = WALL + (step if number % 2 else 0)
-        stored.update((b.start, b) for b in bins.close(now, offset))
-    stored.update((b.start, b) for b in bins.close(now + 20_000, WALL))
-    seen = sum(b.observed for b in stored.values() if b.start + 900 <= WALL + now)
-    assert seen >= now - wrong - 900 * (len(rounds) + 2)
+        stored.update((b.start, b) for b in bins.close(now, WALL + wrong))
+    for later in range(now, now + 9000, 60):
+        stored.update((b.start, b) for b in bins.close(later, WALL))
+    for start in range(-(-now // 900) * 900, now + 9000 - 1200, 900):
+        one = stored[WALL + start]
+        assert (one.occupied, one.observed, one.sessions) == timeline.measure(start, start + 900)
