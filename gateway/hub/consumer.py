@@ -21,6 +21,13 @@ LOOK_EVERY = 5.0  # seconds between two looks at digests and at who is silent
 HOUSE_EVERY = 3600.0  # seconds
 PAUSE = 1.0  # seconds after a fault of the database
 
+END_THE_FROZEN = """
+SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s AND objsubid = 1
+    AND datname = current_database() AND state = 'active' AND wait_event = 'ClientRead'
+    AND query_start < clock_timestamp() - %s * interval '1 ms'
+"""  # in the middle of a statement, of which its hub has sent a part: then no idle timeout holds
+
 Hear = Callable[[str, bytes, Callable[[], None], bool], None]
 """Takes (topic, payload, receipt, whether it was retained)."""
 
@@ -87,6 +94,7 @@ class Consumer:
             self.problem = ""
             if row == (True,):
                 return
+            await conn.execute(END_THE_FROZEN, [LEADING, IDLE])
             await asyncio.sleep(TRY_EVERY)
 
     async def _lead(self, conn: Connection) -> None:

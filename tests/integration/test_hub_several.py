@@ -5,6 +5,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import psycopg
 import pytest
 
 from gateway.core.digests import DAY, Row
+from gateway.hub.schema import LEADING
 from tests.chain import ChainBroker, HubProcess, Speaker, a_day, until
 from tests.postgres import Postgres
 
 YESTERDAY = int(time.time()) // DAY * DAY - DAY
+LOCK = "SELECT pg_try_advisory_lock(%s)"
 TAKE_OVER = 10.0  # seconds it may take, as the issue says; the lock's own bound, not a speed
 
 
@@ -101,6 +104,23 @@ def test_a_hub_that_stands_still_is_not_waited_for(
     first.signal(signal.SIGCONT)
     time.sleep(1)
     assert not first.consumes()
+
+
+def test_a_hub_that_froze_in_the_middle_of_a_statement_is_not_waited_for(
+    short_path: Path, server: Postgres, upstream: ChainBroker
+) -> None:
+    hub = HubProcess(short_path / "hub", server.database(), upstream.url).start()
+    until(hub.consumes)
+    with closing(psycopg.connect(server.url("chain1"), autocommit=True)) as frozen:
+        hub.kill()
+        until(lambda: frozen.execute(LOCK, [LEADING]).fetchone() == (True,))
+        frozen.pgconn.enter_pipeline_mode()
+        frozen.pgconn.send_query_params(b"SELECT 1", [])
+        frozen.pgconn.send_flush_request()
+        frozen.pgconn.flush()
+        hub.start()
+        until(hub.consumes)
+    hub.kill()
 
 
 def test_what_was_not_committed_when_postgres_was_killed_comes_again(
