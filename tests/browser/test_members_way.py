@@ -40,6 +40,14 @@ async def test_seven_tabs_have_one_stream_and_one_sound(gym: GatewayProcess) -> 
     await ways.many_tabs(gym, SEED)
 
 
+async def test_a_tab_that_crashed_is_followed_though_another_was_slow(gym: GatewayProcess) -> None:
+    await ways.slow_tab(gym, SEED)
+
+
+async def test_a_tab_that_hears_late_of_a_ring_sounds_not_again(gym: GatewayProcess) -> None:
+    await ways.slow_ears(gym, SEED)
+
+
 async def test_so_have_tabs_over_plain_http(gym: GatewayProcess) -> None:
     await ways.many_tabs(gym, SEED, NAME)
 

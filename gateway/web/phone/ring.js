@@ -81,7 +81,7 @@ function bidFor(firingId) {
   setTimeout(() => {
     if (!blinking.get(firingId) || bids.get(firingId) > bid) return;
     if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(VIBRATE); // before a tap it is refused
-    sound();
+    if (sound()) others?.postMessage({ firingId, bid: Infinity }); // who hears of it later bids in vain
   }, BIDS);
 }
 
@@ -101,8 +101,9 @@ function rest() {
   if ([...blinking.values()].every((timer) => timer === null)) document.title = title;
 }
 
+/** Whether it does. */
 function sound() {
-  if (audio?.state !== "running") return;
+  if (audio?.state !== "running") return false;
   TONES.forEach((tone, number) => {
     const oscillator = audio.createOscillator(), volume = audio.createGain();
     const begin = audio.currentTime + number * EACH;
@@ -113,4 +114,5 @@ function sound() {
     oscillator.start(begin);
     oscillator.stop(begin + EACH);
   });
+  return true;
 }

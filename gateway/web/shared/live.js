@@ -55,9 +55,9 @@ export class Live {
     this.#connect();
   }
 
-  /** Taken from whoever has it; ours until another takes it, or until this tab is gone. */
+  /** Taken from whoever has it; ours until another takes it, or until this tab is gone. Too late, it goes on to who waits. */
   #hold() {
-    const held = () => new Promise((done) => (this.#letGo = done));
+    const held = () => this.#claim && new Promise((done) => (this.#letGo = done));
     if (this.#channel) navigator.locks?.request(this.#channel.name, { steal: true }, held).catch(() => {}); // taken
   }
 
@@ -88,6 +88,7 @@ export class Live {
       return;
     }
     this.#claim = null;
+    setTimeout(this.#letGo, HANDOVER); // by then it is taken, or ours came after the leader's
     this.#close();
     this.#follow();
     this.#expect();

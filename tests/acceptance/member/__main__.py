@@ -33,6 +33,8 @@ def chosen(offline: float) -> dict[str, Way]:
         "cut_off_unknown": partial(ways.cut_off, seconds=max(offline, 60.0), knows=False),
         "many_tabs": ways.many_tabs,
         "many_tabs_plain": partial(ways.many_tabs, host=NAME),
+        "slow_tab": ways.slow_tab,
+        "slow_ears": ways.slow_ears,
         "plain_http": ways.plain_http,
         "pushed": pushed,
     }
