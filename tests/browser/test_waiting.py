@@ -1,5 +1,6 @@
 """What a member is told while it waits stays true: its place, its time, whether to go."""
 
+import re
 import time
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ from tests.acceptance.pages.visits import CHROMIUM, Manner, browsing, looking
 from tests.integration.served import Served, serving
 
 HOUR = 3600  # seconds
+RINGS = re.compile("^🔔")
 CHANGE = """
 ([alert, expiresIn]) => fetch(`/alerts/${alert}`, {
     method: "PATCH",
@@ -87,6 +89,20 @@ async def test_nor_is_who_was_quick_told_of_somebody_that_nobody_saw(
     await expect(page.locator("#tell-me p")).to_have_text("Leg press 01 is free: go!")
     gym.publish("leg-press-01", Status.UNKNOWN)
     await expect(page.locator("#tell-me p")).to_contain_text("whether it still is, we do not know")
+
+
+async def test_who_is_told_to_go_is_rung_too_though_nobody_saw_it_for_a_moment(
+    page: Page, gym: Served
+) -> None:
+    await wait_for_it(page)
+    gym.publish("leg-press-01")
+    told = page.locator("#tell-me p")
+    await expect(told).to_have_text("Leg press 01 is free: go!")
+    gym.publish("leg-press-01", Status.UNKNOWN)
+    await expect(page).not_to_have_title(RINGS)
+    gym.publish("leg-press-01")
+    await expect(told).to_have_text("Leg press 01 is free: go!")
+    await expect(page).to_have_title(RINGS)
 
 
 async def test_nor_on_the_first_page(page: Page, gym: Served) -> None:

@@ -38,7 +38,10 @@ export function unlockAtNextTap(then) {
 
 /** Until it is hushed; the same firing rings once. */
 export function ring(firingId, name) {
-  if (blinking.has(firingId)) return;
+  if (!blinking.has(firingId)) begin(firingId, name);
+}
+
+function begin(firingId, name) {
   bidFor(firingId);
   const text = `🔔 ${t("alert.rings", { name })}`;
   let on = true;
@@ -46,9 +49,12 @@ export function ring(firingId, name) {
   blinking.set(firingId, setInterval(() => (document.title = (on = !on) ? text : title), BLINK));
 }
 
-/** Go, as long as that is true: somebody else may be quicker, or the sensor gone. */
+/** Go, as long as that is true: somebody else may be quicker, or the sensor gone, for a moment or for good. */
 export function toldOf({ firingId, name }, status) {
-  if (status === "free") return t("alert.go", { name });
+  if (status === "free") {
+    if (blinking.get(firingId) === null) begin(firingId, name);
+    return t("alert.go", { name });
+  }
   calm(firingId);
   return t(status === "occupied" ? "alert.missed" : "alert.unsure", { name });
 }
@@ -81,7 +87,9 @@ function bidFor(firingId) {
   setTimeout(() => {
     if (!blinking.get(firingId) || bids.get(firingId) > bid) return;
     if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(VIBRATE); // before a tap it is refused
-    if (sound()) others?.postMessage({ firingId, bid: Infinity }); // who hears of it later bids in vain
+    if (!sound()) return;
+    hear(firingId, Infinity);
+    others?.postMessage({ firingId, bid: Infinity }); // whoever hears of it from now on bids in vain
   }, BIDS);
 }
 
