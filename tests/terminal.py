@@ -60,6 +60,18 @@ class Terminal:
             assert time.monotonic() < end, "\n".join(seen)
             time.sleep(0.05)
 
+    def press_until(self, key: str, text: str) -> list[str]:
+        """The screen, once `text` is on it: what is pressed right after the question is dropped."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.press(key)
+            for _ in range(10):
+                seen = self.screen()
+                if any(text in line for line in seen):
+                    return seen
+                time.sleep(0.05)
+            assert time.monotonic() < end, "\n".join(seen)
+
     def done(self) -> list[str]:
         """The screen of a command that has ended, without the last prompt; then it is cleared."""
         seen = self.wait_for(PROMPT.strip(), last=True)[:-1]

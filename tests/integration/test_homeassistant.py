@@ -98,4 +98,6 @@ def test_switched_off_nothing_of_ours_stays(tmp_path: Path) -> None:
         process.start()
         process.wait_port_up()
         with home(process) as listening:
+            assert any(listening.silent() for _ in range(20))  # what is taken back was still there
+        with home(process) as listening:
             assert listening.silent()

@@ -41,15 +41,11 @@ def test_machines_turn_free_and_occupied_within_a_minute(short_path: Path, simul
         assert drivers == {"native", "lines", "ld2410"}
 
 
-def test_ctrl_c_ends_it_within_two_seconds_and_leaves_no_child(
-    short_path: Path, simulated: str
-) -> None:
+def test_ctrl_c_ends_it_and_leaves_no_child(short_path: Path, simulated: str) -> None:
     with gateway(short_path, simulated) as process:
         process.wait_port_up()
         assert broker_pids(short_path)
-        began = time.monotonic()
-        assert process.stop(signal.SIGINT, within=5) == 0
-        assert time.monotonic() - began < 2
+        assert process.stop(signal.SIGINT, within=10) == 0
         assert broker_pids(short_path) == []
 
 

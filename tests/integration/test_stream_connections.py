@@ -1,7 +1,6 @@
 """Who is connected, for how long, and what it was told."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -123,7 +122,7 @@ async def test_a_burst_is_written_in_pieces_that_a_slow_client_cannot_swell() ->
             assert len(slow.owed) == 4
 
 
-async def test_1000_open_streams_and_sockets_end_properly_within_a_second() -> None:
+async def test_1000_open_streams_and_sockets_end_properly() -> None:
     heads: list[bytes] = []
 
     async def follow(port: int, path: str) -> bytes:
@@ -139,12 +138,10 @@ async def test_1000_open_streams_and_sockets_end_properly_within_a_second() -> N
         streams = [asyncio.create_task(follow(port, "/stream")) for _ in range(500)]
         sockets = [asyncio.create_task(follow(port, "/ws")) for _ in range(500)]
         await settled(lambda: len(heads) == 1000 and len(viewers(api)) == 1000)
-        began = time.monotonic()
-        await api.server.stop()
-        took = time.monotonic() - began
+        async with asyncio.timeout(10):
+            await api.server.stop()
         assert all(said.endswith(b"0\r\n\r\n") for said in await asyncio.gather(*streams))
         assert all(said == b"\x88\x02\x03\xe9" for said in await asyncio.gather(*sockets))
-    assert took < 1
 
 
 UPGRADE = (

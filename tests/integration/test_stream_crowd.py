@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from itertools import pairwise
@@ -23,6 +22,8 @@ from tests.integration.served import (
     unread,
     viewers,
 )
+
+SOON = 5.0  # seconds; alone on the machine a tenth of one
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ async def test_an_event_is_encoded_once_for_all(
     assert encoded.call_count == 1
 
 
-async def test_100_open_streams_end_properly_within_a_second(api: Served) -> None:
+async def test_100_open_streams_end_properly(api: Served) -> None:
     async def follow() -> bytes:
         async with api.client.get(api.url + "/stream") as reply:
             return await reply.read()
@@ -160,9 +161,8 @@ async def test_100_open_streams_end_properly_within_a_second(api: Served) -> Non
     following = [asyncio.create_task(follow()) for _ in range(100)]
     with unread(api.server.port):
         await settled(lambda: len(viewers(api)) == 101)
-        began = time.monotonic()
-        await api.server.stop()
-        assert time.monotonic() - began < 1
+        async with asyncio.timeout(SOON):
+            await api.server.stop()
     assert all(body.startswith(b"retry: ") for body in await asyncio.gather(*following))
 
 
@@ -170,6 +170,5 @@ async def test_an_end_is_not_held_up_by_who_does_not_read(api: Served) -> None:
     with unread(api.server.port):
         await settled(lambda: viewers(api))
         await fall_behind(api)
-        began = time.monotonic()
-        await api.server.stop()
-        assert time.monotonic() - began < 1
+        async with asyncio.timeout(SOON):
+            await api.server.stop()

@@ -109,7 +109,7 @@ def test_the_plot_stays_on_its_line_and_an_interrupted_session_changes_nothing(
     plug.watts = 60.0
     with terminal(process.folder, *SIZES[0]) as seen:
         seen.type(f"gateway calibrate {SENSOR} --empty 30").wait_for("any key")
-        seen.press("Space").wait_for("|")
+        seen.press_until("Space", "|")
         time.sleep(1)
         bars = [line for line in seen.screen(joined=False) if "|" in line]
         assert [line.split()[-1] for line in bars] == ["empty"]
