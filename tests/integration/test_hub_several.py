@@ -5,7 +5,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,15 @@ from tests.postgres import Postgres
 YESTERDAY = int(time.time()) // DAY * DAY - DAY
 LOCK = "SELECT pg_try_advisory_lock(%s)"
 TAKE_OVER = 10.0  # seconds it may take, as the issue says; the lock's own bound, not a speed
+
+
+@contextmanager
+def ended(hub: HubProcess) -> Iterator[HubProcess]:
+    """Whatever happens to the test."""
+    try:
+        yield hub
+    finally:
+        hub.kill()
 
 
 @pytest.fixture
@@ -45,11 +54,10 @@ def hubs(
     """Two; the first consumes."""
     url = server.database()
     first, second = (HubProcess(short_path / f"hub{n}", url, upstream.url) for n in range(2))
-    first.start()
-    until(first.consumes)
-    yield first, second.start()
-    first.kill()
-    second.kill()
+    with ended(first), ended(second):
+        first.start()
+        until(first.consumes)
+        yield first, second.start()
 
 
 @pytest.fixture
@@ -109,18 +117,17 @@ def test_a_hub_that_stands_still_is_not_waited_for(
 def test_a_hub_that_froze_in_the_middle_of_a_statement_is_not_waited_for(
     short_path: Path, server: Postgres, upstream: ChainBroker
 ) -> None:
-    hub = HubProcess(short_path / "hub", server.database(), upstream.url).start()
-    until(hub.consumes)
-    with closing(psycopg.connect(server.url("chain1"), autocommit=True)) as frozen:
-        hub.kill()
-        until(lambda: frozen.execute(LOCK, [LEADING]).fetchone() == (True,))
+    with (
+        ended(HubProcess(short_path / "hub", server.database(), upstream.url)) as hub,
+        closing(psycopg.connect(server.url("chain1"), autocommit=True)) as frozen,
+    ):
+        assert frozen.execute(LOCK, [LEADING]).fetchone() == (True,)
         frozen.pgconn.enter_pipeline_mode()
         frozen.pgconn.send_query_params(b"SELECT 1", [])
         frozen.pgconn.send_flush_request()
         frozen.pgconn.flush()
         hub.start()
         until(hub.consumes)
-    hub.kill()
 
 
 def test_what_was_not_committed_when_postgres_was_killed_comes_again(
