@@ -126,6 +126,7 @@ class Forecasting:
 
     def _learn(self, event: Event) -> None:
         if event.synchronised:
+            self._forecast.follow(event.timestamp)
             self._forecast.learn(event.machine, event.status, event.last_change)
         else:
             self._forecast.lose(event.machine)

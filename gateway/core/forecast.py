@@ -34,6 +34,7 @@ HORIZON = 1800.0  # seconds: what lists and alerts show
 SHORTEST, LONGEST = 300.0, 7200.0  # seconds: the horizons that the coefficients were found for
 FOLLOWS = 5 * 86_400.0  # seconds: how fast a change of level is believed
 UNSEEN = 86_400.0  # seconds: of a longer gap nothing is learned at all
+PUT_BACK = 60.0  # seconds: what goes back farther is the clock
 OTHERS, DEFAULTS = 10.0, 5.0  # durations that other machines', and the shipped ones, count as
 EVERY = float("inf")
 LIKELY = 0.5
@@ -105,6 +106,7 @@ class Forecast:
         self._pasts: dict[str, Past] = {}
         self._sessions, self._pauses = Durations(), Durations()  # of all machines
         self._origin: float | None = None
+        self._now = 0.0  # the newest moment that was told
         self._slots: dict[int, int] = {}
         self._busy = 0
 
@@ -133,6 +135,7 @@ class Forecast:
     def resume(self, machine: str, past: Past) -> None:
         """Go on with what was known of a machine."""
         self._pasts[machine] = past
+        self._now = max(self._now, past.since)
         self._busy += past.status is Status.OCCUPIED
 
     def inherit(self, machine: str, older: str) -> None:
@@ -149,13 +152,32 @@ class Forecast:
 
     # --- learning -----------------------------------------------------------------------------
 
+    def follow(self, now: float) -> None:
+        """It is `now`, before something is learned of it.
+
+        What was learned ages by a day at most from one moment to the next, and by none when the
+        clock is put back: one that leaps by a century would make it count nothing, for good.
+        """
+        step, self._now = now - self._now, now
+        if self._origin is not None:
+            self._origin += min(step, 0.0) + max(step - UNSEEN, 0.0)
+        if -PUT_BACK <= step <= UNSEEN:
+            return
+        for past in self._pasts.values():
+            past.whole = False
+            if past.since > now:  # as far back as the clock; not before it, as far as we know
+                past.since = min(now, past.since + step)
+            past.learned = min(past.learned, now)
+
     def learn(self, machine: str, status: Status, at: float) -> None:
         """From `at` on the machine is `status`; events come in order."""
         if self._origin is None:
             self._origin = at
+        self._now = max(self._now, at)
         past = self._pasts.setdefault(machine, Past(learned=at))
-        if status is past.status or at < past.since:
+        if status is past.status or (past.whole and at < past.since):
             return  # another cause; or a time that cannot be
+        at = max(at, past.since)
         self._account(past, at)
         if past.status.observed and status.observed and past.whole:
             self._lasted(past, at)
@@ -179,7 +201,6 @@ class Forecast:
     def _account(self, past: Past, now: float) -> None:
         """Let the week know of the time since it was told last."""
         if not past.status.observed or now - past.learned > UNSEEN:
-            past.learned = max(past.learned, now)
             return
         occupied = float(past.status is Status.OCCUPIED)
         while past.learned < now:
@@ -199,6 +220,7 @@ class Forecast:
     def _weight(self, at: float) -> float:
         """What a second of that moment counts: the newer, the more."""
         assert self._origin is not None
+        at = min(at, self._now + UNSEEN)
         weight: float = 2.0 ** ((at - self._origin) / HALF_LIFE)
         if weight < RESCALED_AT:
             return weight
