@@ -165,7 +165,7 @@ class Gateway:
             past, sensors.machines, sensors.hearings, sensors.stale_after, self._clock
         )
         grace, now = sensors.patience + GRACE, self._clock.monotonic()
-        self._bins = Bins(sensors.stale_after, grace, now, past.next_bin)
+        self._bins = Bins(sensors.stale_after, grace, now, past.next_bin, past.counted)
         restart.rebuild(past, self._bins)
 
     def _put_together(self, config: Config) -> None:

@@ -106,21 +106,27 @@ class Bins:
     """Closes every machine's bins by the clock, and corrects them when a late word says so."""
 
     def __init__(
-        self, machines: Mapping[str, float], grace: float, began: float, next_start: int | None
+        self,
+        machines: Mapping[str, float],
+        grace: float,
+        began: float,
+        next_start: int | None,
+        counted: float | None = None,
     ) -> None:
         """`machines` → its stale_after; `grace`: seconds a bin waits for patient verdicts.
 
         `next_start` continues an earlier process's bins; without one the first bin is that
-        which holds the moment `began` (monotonic), once time is known.
+        which holds the moment `began` (monotonic), once time is known. `counted`: up to there an
+        earlier process of this boot has counted.
         """
         self._timelines = {name: Timeline(stale) for name, stale in machines.items()}
         self._leaving: set[str] = set()
         self._earlier: list[tuple[str, float, Status]] = []
         self._grace = grace
-        self._began = began
+        self._began = began if counted is None else counted
         self._next = next_start
         self._reached = next_start or 0  # all bins before this one were closed once
-        self._closed_at = -inf  # monotonic end of the last closed bin
+        self._closed_at = -inf if counted is None else counted  # end of the last closed bin
         self._closed: dict[int, tuple[float, float, dict[str, Bin]]] = {}
         self._dirty: dict[str, float] = {}
 
@@ -198,10 +204,17 @@ class Bins:
             del self._closed[start]
 
     def _lay_earlier(self, offset: float) -> None:
-        """Time is known now: what another boot stored has its place."""
+        """Time is known now: what another boot stored has its place.
+
+        Unless its clock had run ahead: when that was, and what was since, nobody knows.
+        """
         earlier, self._earlier = self._earlier, []
         points: dict[str, list[tuple[float, Status]]] = {}
-        for machine, wall, status in earlier:
+        known = [one for one in earlier if one[1] - offset <= self._began]
+        if len(known) < len(earlier):
+            last = max((wall for _, wall, _ in known), default=0.0)
+            known += [(machine, last, Status.UNKNOWN) for machine in self._timelines]
+        for machine, wall, status in known:
             points.setdefault(machine, []).append((wall - offset, status))
         for machine, said in points.items():
             self._timelines[machine].precede(said)
@@ -214,7 +227,7 @@ class Bins:
         """
         if self._next is None:
             return bin_of(self._began + offset)
-        again = bin_of(self._counted_until() + offset + BIN_SECONDS - 1)
+        again = next_bin(self._counted_until() + offset)
         return max(min(self._next, again), bin_of(wall) - MAX_GAP)
 
     def _counted_until(self) -> float:
@@ -253,6 +266,11 @@ class Bins:
                 if done != (old.occupied, old.observed, old.sessions):
                     bins[name] = Bin(name, start, *done, revision=old.revision + 1)
                     yield bins[name]
+
+
+def next_bin(wall: float) -> int:
+    """The start of the first bin of which (nearly) nothing is over at this moment."""
+    return bin_of(wall + BIN_SECONDS - 1 - SLEWED)
 
 
 def bin_of(wall: float) -> int:

@@ -11,6 +11,7 @@ from gateway.pipeline.recorder import Recorder
 
 LOOK_EVERY = 1.0  # seconds between looks at the wall clock
 ALIVE_EVERY = 60.0  # seconds between notes that we live; an event is as good as one
+STEPPED = 10.0  # seconds: what the clock moves by less is no step, or none that matters
 HALF_WINDOW = 500  # receipts: half of what the broker lets us owe (1,000) ends a gathering
 
 
@@ -88,13 +89,14 @@ class Pipeline:
         now = self._clock.monotonic()
         if now - self._looked_at < LOOK_EVERY:
             return
-        self._looked_at = now
+        self._looked_at, before = now, self._clock.offset
         if self._clock.look():
             await self._recorder.redate()
             self._redated()
         quarter = bin_of(self._clock.wall())
         if quarter != self._quarter:
             self._quarter = quarter
-            self._recorder.snapshot(quarter)
+            if abs(self._clock.offset - before) < STEPPED:  # else it is no quarter hour's beginning
+                self._recorder.snapshot(quarter)
             self._bins.forget(now)
         await self._recorder.store_bins(self._bins)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from gateway.bridge import Writer
-from gateway.core.bins import Bins
+from gateway.core.bins import Bins, next_bin
 from gateway.core.clock import Clock
 from gateway.core.events import DatedChange, Event
 from gateway.core.machine import Machine
@@ -13,6 +13,8 @@ from gateway.store.history import HistoryFile
 from gateway.store.marks import Alive, Standing, Standings
 
 HISTORY = "history"
+Build = Callable[[int | None, float | None], Standings]
+"""(the oldest bin that is not stored yet, where it begins) → what a start goes on from."""
 
 
 class Recorder:
@@ -36,7 +38,11 @@ class Recorder:
         """Stored since the start."""
         self.stored: Callable[[], None] = lambda: None
         """Called when bins were stored."""
-        self._snapshot: tuple[int, Callable[[int | None], Standings]] | None = None
+        self._snapshot: (
+            tuple[int, float, Callable[[int | None, float | None], Standings]] | None
+        ) = None
+        self._marked = file.past.next_bin, file.past.counted
+        """Where a start would go on."""
 
     async def record(
         self, changes: Sequence[DatedChange], held: Mapping[str, Held], *, alive: bool
@@ -58,7 +64,8 @@ class Recorder:
         if self._snapshot is not None and self._snapshot[0] < quarter:
             return
         standings = {name: self._standing(machine) for name, machine in self._machines.items()}
-        self._snapshot = (quarter, partial(Standings, self._seq, self._boot, standings))
+        until, made = quarter - self._clock.offset, (self._seq, self._boot, standings)
+        self._snapshot = (quarter, until, partial(Standings, *made))
 
     async def store_bins(self, bins: Bins) -> None:
         """Commit the bins that are due, and with them where a start may begin to read."""
@@ -68,8 +75,21 @@ class Recorder:
         standings = self._standings(bins.next_start)
         if due or standings:
             await self._writer.run(HISTORY, partial(self._file.store_bins, due, standings))
+        if standings:
+            self._marked = standings.next_bin, standings.until
         if due:
             self.stored()
+        await self._follow_the_clock(bins.next_start)
+
+    async def _follow_the_clock(self, next_start: int | None) -> None:
+        """A start must not go on from where a clock has been that was put right since."""
+        marked, until = self._marked
+        if marked is None or next_start is None or not self._clock.synchronised:
+            return
+        now = min(marked, next_start) if until is None else next_bin(until + self._clock.offset)
+        if now != marked and now <= next_start:
+            self._marked = now, until
+            await self._writer.run(HISTORY, partial(self._file.relabel, now, self._clock.offset))
 
     async def redate(self) -> None:
         """Give what was stored without time its true times."""
@@ -87,16 +107,19 @@ class Recorder:
         known = self._clock.synchronised and not self._clock.assumed
         return Alive(self._boot, now, now + self._clock.offset, clean, known)
 
-    def _standings(self, next_bin: int | None) -> Standings | None:
+    def _standings(self, next_start: int | None) -> Standings | None:
         """The snapshot, once the bins before it are stored; at once while time is unknown."""
         if self._snapshot is None:
             return None
-        quarter, build = self._snapshot
-        ahead = next_bin - quarter if self._clock.synchronised and next_bin is not None else 0
+        quarter, until, build = self._snapshot
+        known = self._clock.synchronised and next_start is not None
+        ahead = next_start - quarter if known and next_start is not None else 0
         if ahead < 0:
             return None
         self._snapshot = None
-        return None if ahead else build(next_bin)  # ahead: the wall clock jumped over it
+        if ahead:  # the wall clock jumped over it
+            return None
+        return build(next_start, until if known else None)
 
     def _standing(self, machine: Machine) -> Standing:
         verdict, offset = machine.verdict, self._clock.offset

@@ -84,7 +84,8 @@ def _ends(past: Past) -> list[float]:
     if not past.same_boot or past.alive is None:
         return []
     offset = past.alive.wall - past.alive.monotonic
-    since = max((past.next_bin or 0) - offset, *(was.at for was in past.before_tail.values()), -inf)
+    counted = (past.next_bin or 0) - offset if past.counted is None else past.counted
+    since = max(counted, *(was.at for was in past.before_tail.values()), -inf)
     return [end for end in past.ends if end >= since]
 
 

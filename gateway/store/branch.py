@@ -167,7 +167,9 @@ class Branch:
         known, stored = await self._read(partial(_stored, names, begin, int(end)))
         if not known and machine not in self._machines:
             raise KeyError(machine)
-        bins.update((b.start, b) for b in stored)  # what was closed while we read is whole now
+        ours = machine in self._machines
+        reached = self._bins.next_start if ours else None  # what was closed while we read is whole
+        bins.update((b.start, b) for b in stored if reached is None or b.start < reached)
         chosen = tuple(replace(bins[key], machine=machine) for key in sorted(bins))
         week = await self._week(machine)
         return History(begin, int(end), self._config.branch.timezone, chosen, week)

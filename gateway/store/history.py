@@ -40,6 +40,8 @@ class Past:
     next_bin: int | None
     """The oldest bin that is not stored yet (epoch seconds)."""
     same_boot: bool
+    counted: float | None = None
+    """Up to there this boot's bins are stored (monotonic), whatever the wall clock said."""
     ends: tuple[float, ...] = ()
     """When earlier processes of this boot were last alive, before `alive`; monotonic, in order."""
 
@@ -107,11 +109,22 @@ class HistoryFile:
 
     def redate(self, offset: float, _conn: sqlite3.Connection) -> int:
         """Time has become known: give what this boot stored its true times."""
-        standings = marks.read(self.conn, Standings)
-        if standings is not None and standings.boot == self._boot:
-            moved = {name: _redated(was, offset) for name, was in standings.machines.items()}
-            marks.write(self.conn, replace(standings, machines=moved))
+        self._redate_standings(offset)
         return self._log.redate(offset)
+
+    def relabel(self, next_bin: int, offset: float, _conn: sqlite3.Connection) -> None:
+        """The clock was put right: a start goes on from this bin, with the same events."""
+        self._redate_standings(offset, next_bin)
+
+    def _redate_standings(self, offset: float, next_bin: int | None = None) -> None:
+        standings = marks.read(self.conn, Standings)
+        if standings is None:
+            return
+        moved = standings.machines
+        if standings.boot == self._boot:
+            moved = {name: _redated(was, offset) for name, was in moved.items()}
+        start = standings.next_bin if next_bin is None else next_bin
+        marks.write(self.conn, replace(standings, machines=moved, next_bin=start))
 
     def _remember(self, alive: Alive | None) -> Past:
         standings = marks.read(self.conn, Standings)
@@ -132,6 +145,7 @@ class HistoryFile:
             held=marks.held(self.conn, self._boot),
             seqs=marks.newest_seqs(self.conn),
             next_bin=standings.next_bin if standings else None,
+            counted=standings.until if standings and standings.boot == self._boot else None,
             same_boot=last is not None and last.boot == self._boot,
             ends=tuple(ends.at) if ends is not None and ends.boot == self._boot else (),
         )

@@ -47,6 +47,8 @@ class Standings(msgspec.Struct, frozen=True):
     machines: dict[str, Standing]
     next_bin: int | None
     """The start of the oldest bin that is not stored yet (epoch seconds)."""
+    until: float | None = None
+    """Where that bin begins (monotonic), good within its boot only; None: time is unknown."""
 
 
 class Ends(msgspec.Struct, frozen=True):

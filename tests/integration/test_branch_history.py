@@ -214,3 +214,13 @@ async def test_busiest_and_quietest_are_of_today_and_of_opening_hours(store: Wri
     found = (await rig.branch.history("gym", "a", MONDAY, MONDAY + 900)).patterns
     assert (found.busiest[0], found.quietest[0]) == ("18:00", "14:15")
     rig.readers.stop()
+
+
+async def test_what_a_clock_that_was_put_back_had_written_ahead_hides_nothing(rig: Rig) -> None:
+    rig.bins.apply("a", 36_000.0, Status.FREE)
+    rig.bins.close(rig.clock.monotonic(), rig.clock.offset)
+    ahead = rig.bins.close(rig.clock.monotonic(), rig.clock.offset + DAY)
+    rig.store.store([done for done in ahead if done.machine == "a"])
+    rig.bins.close(rig.clock.monotonic(), rig.clock.offset)
+    (running,) = await rig.read("a", MONDAY + 36_000, MONDAY + DAY)
+    assert (running.open, running.observed) == (True, 450.0)

@@ -137,3 +137,31 @@ async def test_standings_of_a_clock_that_ran_ahead_give_way_when_it_is_put_back(
     reached = rig.next_bin()
     assert reached is not None
     assert 3600 < reached - START < 9000
+
+
+async def test_a_kill_while_the_clock_is_ahead_loses_nothing(rig: Rig) -> None:
+    await rig.go_on(until=7200.0)
+    with opened(rig.path) as store:
+        counted, right = store.file.past.counted, store.file.past.next_bin
+    assert counted is not None
+    assert right == START + counted
+    rig.clock.offset += 8 * 3600
+    await rig.recorder.store_bins(rig.bins)
+    with opened(rig.path) as store:
+        assert store.file.past.counted == counted
+        assert store.file.past.tail == []
+
+
+async def test_once_the_clock_is_put_back_a_start_goes_on_from_there(rig: Rig) -> None:
+    hours = 8 * 3600
+    rig.clock.offset += hours
+    while rig.clock.now < 7200.0:
+        rig.clock.now += 30.0
+        if rig.clock.now % BIN_SECONDS == 0:
+            rig.recorder.snapshot(START + int(rig.clock.now) + hours)
+        await rig.recorder.store_bins(rig.bins)
+    ahead = rig.next_bin()
+    assert ahead is not None
+    rig.clock.offset -= hours
+    await rig.recorder.store_bins(rig.bins)
+    assert rig.next_bin() == ahead - hours

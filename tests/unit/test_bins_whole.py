@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.bins import MAX_AT_ONCE, MAX_POINTS, REACH, Bin, Timeline
+from gateway.core.bins import MAX_AT_ONCE, MAX_POINTS, REACH, Bin, Bins, Timeline
 from gateway.core.events import Status
 from tests.unit.binned import GRACE, WALL, branch, numbers
 from tests.unit.knowing import FREE, OCCUPIED, UNKNOWN
@@ -183,3 +183,16 @@ def test_from_the_moment_that_the_clock_is_right_the_history_is_whole(
     for start in range(-(-now // 900) * 900, now + 9000 - 1200, 900):
         one = stored[WALL + start]
         assert (one.occupied, one.observed, one.sessions) == timeline.measure(start, start + 900)
+
+
+def test_a_start_in_the_same_boot_under_a_clock_that_is_ahead_counts_nothing_again() -> None:
+    bins = Bins({"m": 300}, GRACE, 5000, WALL + 4500, counted=4500)
+    bins.apply("m", 100, FREE)
+    stored = bins.close(5700, WALL + 8 * 3600)
+    assert sum(b.observed for b in stored) == 900
+
+
+def test_a_start_in_the_same_boot_with_the_right_clock_counts_what_one_ahead_did_not() -> None:
+    bins = Bins({"m": 300}, GRACE, 5000, WALL + 4500 + 8 * 3600, counted=4500)
+    bins.apply("m", 100, FREE)
+    assert numbers(bins.close(5550, WALL)) == [(5, 0, 900, 0, 0)]

@@ -288,6 +288,15 @@ def test_a_boot_whose_time_never_came_enters_no_bin() -> None:
     assert closed(undated, clock, start.changes, 70) == [0, 0, 0, 0]
 
 
+def test_of_a_boot_whose_clock_ran_ahead_nothing_is_known_since_it_was_right() -> None:
+    clock = FakeClock(now=10, offset=WALL + 7190)  # the power was off for two hours nearly
+    start = Start(same_boot=False, since=100, clock=clock)
+    freed = Event(5, "e", "m", FREE, OBSERVED, WALL + 690, WALL + 600, live=True, sensor_seq=None)
+    ahead = Alive("boot", 990, WALL + 86_400)
+    past = replace(start.past(), tail=[(freed, 600.0)], alive=ahead)
+    assert closed(past, clock, start.changes, 70) == [500, *[0.0] * 7]
+
+
 def test_events_since_the_oldest_open_bin_are_laid_again() -> None:
     start = Start(since=100)
     freed = Event(5, "e", "m", FREE, OBSERVED, WALL + 690, WALL + 600, live=True, sensor_seq=None)
