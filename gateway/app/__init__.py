@@ -173,7 +173,7 @@ class Gateway:
         self._recordings = Recordings(clock.monotonic, lambda at: at + clock.offset)
         self._model = Branch(
             config,
-            history.past.standings,
+            restart.shown(history.past, clock),
             history.cursor,
             self._bins,
             clock,
@@ -340,10 +340,10 @@ class Gateway:
         self._model.apply(events)
         self._bus.publish(events)
 
-    def _redated(self) -> None:
+    def _redated(self, seconds: float) -> None:
         """Times that were shown are other ones now: memory follows, streams begin anew."""
-        self._model.redate(self._clock.stepped)
-        self._alerts.ringing.redate(self._clock.stepped)
+        self._model.redate(seconds)
+        self._alerts.ringing.redate(seconds)
         self._server.reset_streams("clock")
 
     def _message(self, machine: str) -> bytes:

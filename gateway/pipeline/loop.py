@@ -26,10 +26,14 @@ class Pipeline:
         bins: Bins,
         clock: SystemClock,
         publish: Callable[[Sequence[Event]], None],
-        redated: Callable[[], None],
+        redated: Callable[[float], None],
         commit_within: float,
     ) -> None:
-        """`publish` is called after each commit, `redated` once stored times were corrected."""
+        """`publish` is called after each commit; `redated` once the clock was put right.
+
+        It is told by how many seconds, be it for the first time, then what is stored is corrected
+        too, or by a step.
+        """
         self._inbox = inbox
         self._judge = judge
         self._recorder = recorder
@@ -90,13 +94,17 @@ class Pipeline:
         if now - self._looked_at < LOOK_EVERY:
             return
         self._looked_at, before = now, self._clock.offset
-        if self._clock.look():
+        knew = self._clock.synchronised and not self._clock.assumed
+        arrived, step = self._clock.look(), self._clock.offset - before
+        if arrived:
             await self._recorder.redate()
-            self._redated()
+            self._redated(self._clock.stepped)
+        elif knew and abs(step) >= STEPPED:
+            self._redated(step)
         quarter = bin_of(self._clock.wall())
         if quarter != self._quarter:
             self._quarter = quarter
-            if abs(self._clock.offset - before) < STEPPED:  # else it is no quarter hour's beginning
+            if abs(step) < STEPPED:  # else it is no quarter hour's beginning
                 self._recorder.snapshot(quarter)
             self._bins.forget(now)
         await self._recorder.store_bins(self._bins)

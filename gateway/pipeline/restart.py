@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
-from gateway.core.bins import Bins
+from gateway.core.bins import SLEWED, Bins
 from gateway.core.clock import Clock
 from gateway.core.events import Cause, Change, Status
 from gateway.core.machine import Machine
@@ -77,6 +77,21 @@ def rebuild(past: Past, bins: Bins) -> None:
     if past.alive is not None:
         for name in past.standings:
             lay(name, past.alive.monotonic if past.same_boot else past.alive.wall, Status.UNKNOWN)
+
+
+def shown(past: Past, clock: Clock) -> dict[str, Standing]:
+    """How every machine stood, dated by the clock as it is now: nothing is so since tomorrow."""
+    if past.same_boot:
+        return {name: _by_our_clock(was, clock.offset) for name, was in past.standings.items()}
+    latest = clock.wall() if clock.synchronised else inf
+    return {
+        name: was.moved(min(0.0, latest - was.last_change)) for name, was in past.standings.items()
+    }
+
+
+def _by_our_clock(was: Standing, offset: float) -> Standing:
+    step = was.at + offset - was.last_change
+    return was.moved(step) if abs(step) >= SLEWED else was
 
 
 def _ends(past: Past) -> list[float]:

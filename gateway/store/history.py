@@ -186,8 +186,7 @@ def _lost_nothing(alive: Alive | None, boot: str) -> bool:
 
 
 def _redated(was: Standing, offset: float) -> Standing:
-    seconds = was.at + offset - was.last_change
-    return replace(was, timestamp=was.timestamp + seconds, last_change=was.last_change + seconds)
+    return was.moved(was.at + offset - was.last_change)
 
 
 def _standing(event: Event, at: float) -> Standing:

@@ -38,6 +38,11 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     last_change: float
     at: float
 
+    def moved(self, seconds: float) -> "Standing":
+        """The same, dated by a clock that was put right by so much."""
+        recorded, since = self.timestamp + seconds, self.last_change + seconds
+        return msgspec.structs.replace(self, timestamp=recorded, last_change=since)
+
 
 class Standings(msgspec.Struct, frozen=True):
     """All machines as of event `seq`, so that a start reads minutes of the log, not years."""
