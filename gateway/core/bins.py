@@ -127,6 +127,7 @@ class Bins:
         self._next = next_start
         self._reached = next_start or 0  # all bins before this one were closed once
         self._closed_at = -inf if counted is None else counted  # end of the last closed bin
+        self._guess: float | None = None  # the offset by which bins were closed that may be wrong
         self._closed: dict[int, tuple[float, float, dict[str, Bin]]] = {}
         self._dirty: dict[str, float] = {}
 
@@ -164,8 +165,28 @@ class Bins:
         if at < self._closed_at:
             self._dirty[machine] = min(at, self._dirty.get(machine, inf))
 
-    def close(self, now: float, offset: float) -> list[Bin]:
-        """The bins that are due at `now` (monotonic), corrections of older ones first."""
+    def redate(self, now: float) -> None:
+        """Time is known: what was closed by a guess is closed again where it belongs.
+
+        Whole quarter hours since we began, as far back as timelines reach.
+        """
+        guess, self._guess = self._guess, None
+        if guess is None:
+            return
+        start = next_bin(max(self._began, now - REACH) + guess)
+        if self._next is None or self._next <= start:
+            return
+        self._next = self._reached = start
+        self._closed_at = start - guess
+        kept = {start: done for start, done in self._closed.items() if done[1] <= self._closed_at}
+        self._closed = kept
+
+    def close(self, now: float, offset: float, *, guessed: bool = False) -> list[Bin]:
+        """The bins that are due at `now` (monotonic), corrections of older ones first.
+
+        `guessed`: that is what time it is by a clock that may be corrected.
+        """
+        self._guess = offset if guessed else None
         self._lay_earlier(offset)
         bins = list(self._corrections())
         wall = now + offset

@@ -98,6 +98,7 @@ class Pipeline:
         arrived, step = self._clock.look(), self._clock.offset - before
         if arrived:
             await self._recorder.redate()
+            self._bins.redate(now)
             self._redated(self._clock.stepped)
         elif knew and abs(step) >= STEPPED:
             self._redated(step)

@@ -71,7 +71,8 @@ class Recorder:
         """Commit the bins that are due, and with them where a start may begin to read."""
         due = []
         if self._clock.synchronised:
-            due = bins.close(self._clock.monotonic(), self._clock.offset)
+            now, offset, guessed = self._clock.monotonic(), self._clock.offset, self._clock.assumed
+            due = bins.close(now, offset, guessed=guessed)
         standings = self._standings(bins.next_start)
         if due or standings:
             await self._writer.run(HISTORY, partial(self._file.store_bins, due, standings))

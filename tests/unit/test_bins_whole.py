@@ -196,3 +196,37 @@ def test_a_start_in_the_same_boot_with_the_right_clock_counts_what_one_ahead_did
     bins = Bins({"m": 300}, GRACE, 5000, WALL + 4500 + 8 * 3600, counted=4500)
     bins.apply("m", 100, FREE)
     assert numbers(bins.close(5550, WALL)) == [(5, 0, 900, 0, 0)]
+
+
+@pytest.mark.parametrize("wrong", [-7 * 3600, -600, 8 * 3600])
+def test_what_was_closed_by_a_guess_is_closed_where_it_belongs_once_time_is_known(
+    wrong: int,
+) -> None:
+    bins = branch(next_start=WALL - 86_400)
+    bins.apply("m", 0, OCCUPIED)
+    stored = {b.start: b for b in bins.close(7200 + GRACE, WALL + wrong, guessed=True)}
+    bins.redate(7200 + GRACE)
+    for later in range(3):
+        closed = bins.close(7201 + GRACE + later, WALL)
+        stored.update((b.start, b) for b in closed)
+    seen = {b.start - WALL: b.observed for b in stored.values() if b.observed}
+    right = {start: seconds for start, seconds in seen.items() if 0 <= start < 7200}
+    assert set(range(900, 7200, 900)) <= right.keys()
+    assert sum(right.values()) <= 7200
+    assert not any(start > wrong for start in seen if start < 0)
+
+
+def test_of_what_a_guess_dated_no_more_is_written_again_than_is_remembered() -> None:
+    bins, stored = branch(), dict[int, Bin]()
+    bins.apply("m", 0, FREE)
+    month = 30 * 86_400
+    for now in range(0, month, 3600):
+        bins.forget(now)
+        stored.update((b.start, b) for b in bins.close(now, WALL - 3600, guessed=True))
+    bins.redate(month)
+    again = bins.close(month, WALL)
+    assert min(b.start for b in again) >= WALL + month - 3600 - REACH
+    stored.update((b.start, b) for b in again)
+    for _ in range(3):
+        stored.update((b.start, b) for b in bins.close(month, WALL))
+    assert sum(b.observed for b in stored.values()) == pytest.approx(month, abs=2 * 900)
