@@ -35,16 +35,20 @@ class Nights:
         self._writer = writer
         self._forget = forget
 
-    async def work(self) -> None:
-        """Once a night, however often it is called; a fault of one part leaves the others."""
+    async def work(self) -> bool:
+        """Once a night, however often it is called; a fault of one part leaves the others.
+
+        False: nobody knows yet what time it is.
+        """
         if not self._clock.synchronised:
-            return
+            return False
         night = await self._writer.run(HISTORY, partial(_turn, wall=self._clock.wall()))
         for name, batch in self._batches(night) if night is not None else ():
             try:
                 await drain(name, batch)
             except Exception:
                 log.exception("%s failed; the next night tries again", name)
+        return True
 
     def _batches(self, night: Night) -> Iterator[tuple[str, Batch]]:
         keep, date = self._keep(), night.date

@@ -127,3 +127,45 @@ async def test_a_clock_that_is_put_back_makes_no_job_wait_for_years(
     scheduler.shutdown()
     assert len(waits) == 3
     assert max(waits) < timedelta(days=2)
+
+
+async def test_a_start_whose_clock_was_years_ahead_does_its_night_s_work_soon_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = asyncio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    monkeypatch.setattr(jobs, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(jobs, "AFTER_START", timedelta(days=3650))
+    scheduler = schedule("Asia/Hong_Kong", work, _nothing)
+    monkeypatch.setattr(jobs, "AFTER_START", timedelta(seconds=0.1))
+    walls = iter([OFFSET + 3650 * DAY])
+    following = asyncio.create_task(follow(scheduler, lambda: next(walls, OFFSET)))
+    async with asyncio.timeout(5):
+        await done.wait()
+    following.cancel()
+    scheduler.shutdown()
+
+
+async def test_a_start_that_does_not_know_the_time_yet_does_its_night_s_work_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls, done = iter([False, False, True]), asyncio.Event()
+
+    async def work() -> bool:
+        known = next(calls)
+        if known:
+            done.set()
+        return known
+
+    monkeypatch.setattr(jobs, "AFTER_START", timedelta(seconds=0.05))
+    scheduler = schedule("Asia/Hong_Kong", work, _nothing)
+    async with asyncio.timeout(5):
+        await done.wait()
+    scheduler.shutdown()
+
+
+async def _nothing() -> None:
+    pass
