@@ -54,7 +54,8 @@ class Nights:
         keep, date = self._keep(), night.date
         old_events, old_bins = keep.keep_events_days * DAY, keep.keep_bins_days * DAY
         yield "pack days", partial(self._write, bins.pack, night.wall)
-        yield "purge events", partial(self._write, events.purge, date - old_events)
+        old = partial(events.purge, now=night.wall)
+        yield "purge events", partial(self._write, old, date - old_events)
         yield "purge bins", partial(self._write, bins.purge, date - old_bins)
         yield from ((name, partial(drop, date)) for name, drop in self._forget.items())
 

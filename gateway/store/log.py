@@ -4,6 +4,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from math import inf
 from typing import Any
 
 from gateway.core.events import Cursor, DatedChange, Event, Status
@@ -169,12 +170,17 @@ def surviving(conn: sqlite3.Connection, epoch: str) -> int | None:
     return None if row is None else row[0]
 
 
-def purge(conn: sqlite3.Connection, before: float) -> int:
-    """Delete some of the oldest events recorded before that moment; never the newest of all."""
+def purge(conn: sqlite3.Connection, before: float, now: float = inf) -> int:
+    """Delete some of the oldest events recorded before that moment; never the newest of all.
+
+    What a clock that ran ahead dated later than `now` goes along.
+    """
     return conn.execute(
-        "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)"
-        " AND timestamp < ? AND seq < (SELECT max(seq) FROM events)",
-        [PURGED_AT_ONCE, before],
+        "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT :most)"
+        " AND (timestamp < :before OR timestamp > :now AND :before >"
+        " (SELECT timestamp FROM events WHERE timestamp <= :now ORDER BY seq LIMIT 1))"
+        " AND seq < (SELECT max(seq) FROM events)",
+        {"most": PURGED_AT_ONCE, "before": before, "now": now},
     ).rowcount
 
 

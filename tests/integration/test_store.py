@@ -1,5 +1,6 @@
 """The log on disk: numbers, epochs, what is kept."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,23 @@ def test_purge_never_deletes_the_newest_event(path: Path) -> None:
         assert [event.seq for event in store.events()] == [10]
     with opened(path) as store:
         assert store.record(dated("a"))[0].seq == 11
+
+
+def test_events_that_a_clock_dated_years_ahead_do_not_stand_before_the_purge(path: Path) -> None:
+    years = 3000 * 86_400.0
+    with opened(path) as store:
+        store.record(*(dated("a", at=years + n) for n in range(1200)))
+        store.record(*(dated("a", at=float(n)) for n in range(10)))
+        purge = partial(log.purge, before=OFFSET + 10, now=OFFSET + 100)
+        while store.do(purge):
+            pass
+        assert log.oldest(store.conn) == 1206
+
+
+def test_what_a_clock_dated_years_ahead_is_kept_as_long_as_what_came_after_it(path: Path) -> None:
+    with opened(path) as store:
+        store.record(dated("a", at=3000 * 86_400.0), dated("a", at=10.0), dated("a", at=20.0))
+        assert store.do(partial(log.purge, before=OFFSET + 10, now=OFFSET + 100)) == 0
 
 
 # --- time becomes known --------------------------------------------------------------------
