@@ -118,9 +118,12 @@ def waits(conn: sqlite3.Connection, day: int) -> bool:
 def make_room(conn: sqlite3.Connection, newest: int, revision: int) -> Merged:
     """One step: the oldest day in quarters becomes hours, else in hours a day, else it goes.
 
-    `newest`: the start of the newest bin; the last two days stay as they are. `revision` of what
-    is made: a later merge of the same time must have a higher one.
+    `newest`: the start of the newest bin; the last two days stay as they are. What lies ahead of
+    it is of a clock that leapt, and goes before all that was seen: from its end, a day at a time.
+    `revision` of what is made: a later merge of the same time must have a higher one.
     """
+    if ahead := _drop_ahead(conn, newest):
+        return Merged(0, 0, ahead)
     for width in (FINE, HOURS):
         start = _first(conn, width)
         if start is not None and start // DAY * DAY + DAY <= newest - KEPT_FINE:
@@ -136,6 +139,16 @@ def drop(conn: sqlite3.Connection, before: int) -> int:
         conn.execute("DELETE FROM outbox WHERE width = ? AND start < ?", [width, before]).rowcount
         for width in range(len(WIDTHS))
     )
+    note(conn, dropped=gone)
+    return gone
+
+
+def _drop_ahead(conn: sqlite3.Connection, newest: int) -> int:
+    (last,) = conn.execute("SELECT max(start) FROM outbox WHERE width = ?", [FINE]).fetchone()
+    if last is None or last <= newest:
+        return 0
+    since = max(newest + 1, last // DAY * DAY)
+    gone = conn.execute("DELETE FROM outbox WHERE width = ? AND start >= ?", [FINE, since]).rowcount
     note(conn, dropped=gone)
     return gone
 

@@ -85,6 +85,17 @@ def told(conn: sqlite3.Connection, day: int, digest: bytes, stale: int) -> None:
     )
 
 
+def told_after(conn: sqlite3.Connection, day: int) -> list[int]:
+    """The days behind that one whose digest was told."""
+    rows = conn.execute("SELECT day FROM proofs WHERE day > ? AND told IS NOT NULL", [day])
+    return [int(found) for (found,) in rows]
+
+
+def take_back(conn: sqlite3.Connection, day: int) -> None:
+    """What was told of it is not so; it is to be told in its time."""
+    conn.execute("UPDATE proofs SET told = NULL, stale = stale + 1 WHERE day = ?", [day])
+
+
 def forget(conn: sqlite3.Connection, day: int) -> None:
     """It is too old to be proven."""
     conn.execute("DELETE FROM proofs WHERE day = ?", [day])

@@ -8,15 +8,17 @@ from typing import NamedTuple
 
 from gateway.bridge import BusyError
 from gateway.core.bins import Bin
-from gateway.core.digests import row_of
+from gateway.core.digests import DAY, row_of
 from gateway.core.events import Cursor
-from gateway.store import bins, history
+from gateway.core.nights import Night
+from gateway.store import bins, history, marks
 from gateway.upstream.line import Run
 from gateway.upstream.outbox import Outbox
 
 MOST_AT_ONCE = 2_000  # bins of a transaction: 0.5 MB of memory, some ms of the writer's time
 PAUSE = 0.02  # seconds between two: the branch's own writes go first
 AFTER_BUSY = 1.0  # seconds: who looks at pages goes first
+NIGHTS = 4 * DAY  # seconds that bins may be ahead of the last night's date: its work may fail once
 WHOLE_DAYS = ""  # an epoch that no history has: the cursor counts days of a first copy
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class Copying:
 
     async def load(self) -> None:
         """Go on where the ledger says."""
-        reached, oldest = await self._read(lambda conn: (bins.reached(conn), bins.oldest_day(conn)))
+        reached, oldest = await self._read(lambda conn: (_reached(conn), bins.oldest_day(conn)))
         self._cursor = await self._outbox.load(reached)
         if self._cursor is not None:  # else these days are yet to be copied
             follows = await self._read(partial(_follows, self._cursor))
@@ -74,6 +76,12 @@ class Copying:
             await self._outbox.put([row_of(one) for one in found.bins], found.to)
             self._cursor = found.to
         return found.more
+
+
+def _reached(conn: sqlite3.Connection) -> int:
+    """The bin that was stored last, at most some days behind our last night: clocks leap."""
+    reached, night = bins.reached(conn), marks.read(conn, Night)
+    return reached if night is None else min(reached, int(night.date + NIGHTS))
 
 
 def _follows(cursor: Cursor, conn: sqlite3.Connection) -> bool:

@@ -144,6 +144,9 @@ class Proving:
         if not self._clock.synchronised:  # the hub takes the digest with the newest date
             return TOLD_EVERY
         oldest, newest, again = self._outbox.first_day, self._outbox.newest_day, 0
+        for day in await self._write(partial(proofs.told_after, day=newest)):
+            await self._line.send(self._topic(day), b"", retain=True)  # by a clock that ran ahead
+            await self._write(partial(proofs.take_back, day=day))
         for day, stale in (await self._write(partial(_due, self._said, oldest, newest))).items():
             wait = self._told_at.get(day, -TOLD_EVERY) + TOLD_EVERY - now
             if day < oldest:

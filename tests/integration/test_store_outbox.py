@@ -91,6 +91,15 @@ def test_the_last_two_days_are_not_merged(conn: sqlite3.Connection) -> None:
     assert outbox.make_room(conn, NEWEST, 1) == (0, 0, 96)
 
 
+def test_what_a_clock_that_leapt_has_put_ahead_goes_before_all_that_was_seen(
+    conn: sqlite3.Connection,
+) -> None:
+    outbox.put(conn, quarters(DAY_0, 96) + quarters(NEWEST + 900, 200))
+    while (made := outbox.make_room(conn, NEWEST, 1)).merged == 0:
+        assert made.dropped > 0
+    assert waiting(conn)[-1].start <= NEWEST
+
+
 def test_what_was_merged_and_comes_again_does_not_count_twice(conn: sqlite3.Connection) -> None:
     outbox.put(conn, quarters(DAY_0, 96))
     outbox.make_room(conn, NEWEST, 1)

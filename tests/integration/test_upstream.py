@@ -400,6 +400,25 @@ async def test_days_of_a_future_are_not_proven(
     assert [told.day for told in digests(hub)] == [date_of(DAY_0)]
 
 
+async def test_what_a_clock_that_ran_ahead_proved_is_taken_back_once_it_is_put_back(
+    branch: Branch,
+    broker: Broker,
+    hub: Listener,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ahead = START + 365 * DAY
+    monkeypatch.setattr(branch.clock, "wall", lambda: branch.clock.now + 365 * DAY)
+    branch.store.store(hour(ahead))
+    await branch.copy()
+    branch.connect(broker.url)
+    await until(lambda: digests(hub))
+    monkeypatch.undo()
+    branch.proving.ring()
+    topic = f"gyms/g/digest/{date_of(ahead // DAY)}"
+    await until(lambda: (topic, b"") in hub.heard)
+
+
 async def test_a_request_that_makes_no_sense_is_counted(branch: Branch) -> None:
     branch.connect("mqtt://127.0.0.1:9")
     for payload in (

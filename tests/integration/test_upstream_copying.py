@@ -12,7 +12,8 @@ from gateway.bridge import BusyError
 from gateway.core.bins import Bin
 from gateway.core.digests import DAY
 from gateway.core.events import Cursor
-from gateway.store import bins, outbox, proofs
+from gateway.core.nights import Night
+from gateway.store import bins, marks, outbox, proofs
 from gateway.upstream import copying
 from tests.integration.conftest import Until
 from tests.stored import Written, opened
@@ -212,3 +213,18 @@ async def test_bins_of_a_clock_that_ran_ahead_make_nothing_too_old_at_the_next_s
     await branch.copy()
     assert branch.waiting() == [*hour(), *hour(START + 3600), *hour(START + 3650 * DAY)]
     assert branch.outbox.first_day < DAY_0
+
+
+async def test_a_start_while_the_clock_is_a_year_ahead_makes_nothing_too_old(
+    branch: Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch.store.store(hour())
+    branch.store.do(lambda conn: marks.write(conn, Night(START, START)))
+    await branch.copy()
+    monkeypatch.setattr(branch.clock, "wall", lambda: branch.clock.now + 365 * DAY)
+    branch.store.store(hour(START + 365 * DAY))
+    await branch.copy()
+    branch.store.store(hour(START + 365 * DAY + 3600))
+    while await branch.copying._copy():
+        pass
+    assert branch.waiting()[: len(hour())] == hour()
