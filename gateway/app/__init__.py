@@ -165,7 +165,9 @@ class Gateway:
             past, sensors.machines, sensors.hearings, sensors.stale_after, self._clock
         )
         grace, now = sensors.patience + GRACE, self._clock.monotonic()
-        self._bins = Bins(sensors.stale_after, grace, now, past.next_bin, past.counted)
+        self._bins = Bins(
+            sensors.stale_after, grace, now, past.next_bin, past.counted, past.reached
+        )
         restart.rebuild(past, self._bins)
 
     def _put_together(self, config: Config) -> None:

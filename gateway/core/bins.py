@@ -63,8 +63,13 @@ class Timeline:
         if len(self._times) > MAX_POINTS:
             self._cut(1)
 
-    def precede(self, earlier: Iterable[tuple[float, Status]]) -> None:
-        """Put what was said before its own first point in front."""
+    def precede(
+        self, earlier: Iterable[tuple[float, Status]], instead: float | None = None
+    ) -> None:
+        """Put what was said before its own first point in front; `instead` of what is older."""
+        if instead is not None:
+            self.forget(instead)
+            self._times[:1] = [max(at, instead) for at in self._times[:1]]
         own = list(zip(self._times, self._statuses, strict=True))
         self._times, self._statuses = [], []
         for at, status in (*earlier, *own):
@@ -112,20 +117,22 @@ class Bins:
         began: float,
         next_start: int | None,
         counted: float | None = None,
+        reached: int = 0,
     ) -> None:
         """`machines` → its stale_after; `grace`: seconds a bin waits for patient verdicts.
 
         `next_start` continues an earlier process's bins; without one the first bin is that
         which holds the moment `began` (monotonic), once time is known. `counted`: up to there an
-        earlier process of this boot has counted.
+        earlier process of this boot has counted. `reached`: all bins before that one are stored.
         """
         self._timelines = {name: Timeline(stale) for name, stale in machines.items()}
         self._leaving: set[str] = set()
         self._earlier: list[tuple[str, float, Status]] = []
+        self._laid_by: float | None = None
         self._grace = grace
         self._began = began if counted is None else counted
         self._next = next_start
-        self._reached = next_start or 0  # all bins before this one were closed once
+        self._reached = max(next_start or 0, reached)  # all bins before this were closed once
         self._closed_at = -inf if counted is None else counted  # end of the last closed bin
         self._guess: float | None = None  # the offset by which bins were closed that may be wrong
         self._closed: dict[int, tuple[float, float, dict[str, Bin]]] = {}
@@ -216,6 +223,8 @@ class Bins:
     def forget(self, now: float) -> None:
         """Corrections reach back a day, timelines two: what is older is final."""
         self._finish(now)
+        if now - self._began > REACH / 2:
+            self._earlier = []
         for timeline in self._timelines.values():
             timeline.forget(now - REACH)
 
@@ -227,9 +236,13 @@ class Bins:
     def _lay_earlier(self, offset: float) -> None:
         """Time is known now: what another boot stored has its place.
 
-        Unless its clock had run ahead: when that was, and what was since, nobody knows.
+        Unless its clock had run ahead: when that was, and what was since, nobody knows. When our
+        clock is put right, that place is another one.
         """
-        earlier, self._earlier = self._earlier, []
+        earlier, laid = self._earlier, self._laid_by
+        if not earlier or (laid is not None and abs(offset - laid) < SLEWED):
+            return
+        self._laid_by = offset
         points: dict[str, list[tuple[float, Status]]] = {}
         known = [one for one in earlier if one[1] - offset <= self._began]
         if len(known) < len(earlier):
@@ -238,7 +251,8 @@ class Bins:
         for machine, wall, status in known:
             points.setdefault(machine, []).append((wall - offset, status))
         for machine, said in points.items():
-            self._timelines[machine].precede(said)
+            if machine in self._timelines:
+                self._timelines[machine].precede(said, None if laid is None else self._began)
 
     def _continue_at(self, wall: float, offset: float) -> int:
         """Where the last one ended; or before, where a clock that ran ahead was put back.

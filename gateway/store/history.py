@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from gateway.core.bins import Bin
+from gateway.core.bins import MAX_GAP, Bin
 from gateway.core.events import Cursor, DatedChange, Event
 from gateway.core.occupancy import Held
 from gateway.store import bins as bin_table
@@ -42,6 +42,8 @@ class Past:
     same_boot: bool
     counted: float | None = None
     """Up to there this boot's bins are stored (monotonic), whatever the wall clock said."""
+    reached: int = 0
+    """All bins before that one are stored (epoch seconds), as far as is known."""
     ends: tuple[float, ...] = ()
     """When earlier processes of this boot were last alive, before `alive`; monotonic, in order."""
 
@@ -134,6 +136,7 @@ class HistoryFile:
         if standings and standings.boot != self._boot:
             before = {name: replace(s, at=s.last_change - offset) for name, s in before.items()}
         ends = marks.read(self.conn, marks.Ends)
+        reached = bin_table.closed_until(self.conn)
         tail = self._tail(standings.seq if standings else 0, offset)
         newest = dict(before)
         newest.update((event.machine, _standing(event, at)) for event, at in tail)
@@ -146,6 +149,7 @@ class HistoryFile:
             seqs=marks.newest_seqs(self.conn),
             next_bin=standings.next_bin if standings else None,
             counted=standings.until if standings and standings.boot == self._boot else None,
+            reached=reached if _is_whole(standings, reached) else 0,
             same_boot=last is not None and last.boot == self._boot,
             ends=tuple(ends.at) if ends is not None and ends.boot == self._boot else (),
         )
@@ -183,6 +187,12 @@ def change_cursor(conn: sqlite3.Connection) -> Cursor:
 def _lost_nothing(alive: Alive | None, boot: str) -> bool:
     """Whether every number ever issued is still in the file: no power cut can lie between."""
     return alive is not None and (alive.clean or alive.boot == boot)
+
+
+def _is_whole(standings: Standings | None, reached: int) -> bool:
+    """Whether no bin is missing up to there: a leap of the clock may have left out years."""
+    start = standings.next_bin if standings else None
+    return start is not None and reached - start < MAX_GAP
 
 
 def _redated(was: Standing, offset: float) -> Standing:

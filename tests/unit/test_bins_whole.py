@@ -230,3 +230,16 @@ def test_of_what_a_guess_dated_no_more_is_written_again_than_is_remembered() -> 
     for _ in range(3):
         stored.update((b.start, b) for b in bins.close(month, WALL))
     assert sum(b.observed for b in stored.values()) == pytest.approx(month, abs=2 * 900)
+
+
+def test_a_power_cut_while_the_clock_was_set_back_takes_no_hour_that_is_stored() -> None:
+    bins = Bins({"m": 300}, GRACE, 5000, WALL - 7200, reached=WALL + 3600)
+    assert [(b.start - WALL) // 900 for b in bins.close(5550, WALL)] == [4, 5]
+
+
+def test_what_an_earlier_boot_said_has_another_place_once_the_clock_is_put_right() -> None:
+    bins = branch(began=1000)
+    bins.remember("m", WALL + 100, OCCUPIED)
+    bins.remember("m", WALL + 500, UNKNOWN)
+    assert bins.close(1001, WALL - 3600) == []
+    assert numbers(bins.close(1060, WALL)) == [(0, 400, 400, 1, 0)]
