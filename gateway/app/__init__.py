@@ -183,9 +183,10 @@ class Gateway:
             self._readers.run,
         )
         self._recorder = Recorder(self._writer, history, sensors.machines, clock, self._boot)
+        judge = Judge(sensors.machines, sensors.hearings, clock, self._watch)
         self._pipeline = Pipeline(
             self._inbox,
-            Judge(sensors.machines, sensors.hearings, clock, self._watch).take,
+            judge.take,
             self._recorder,
             self._bins,
             clock,
@@ -193,6 +194,7 @@ class Gateway:
             self._redated,
             config.store.commit_within,
         )
+        self._pipeline.stepped = judge.stepped
         self._ports = Ports(config, sensors, self._inbox, clock, self._supervisor)
         self._serving = Serving(config, self._writer, self._ledger, clock, self._inbox, self._ports)
         admin = {

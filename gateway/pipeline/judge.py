@@ -9,7 +9,7 @@ from gateway.core.events import Change
 from gateway.core.findings import Past
 from gateway.core.machine import Machine
 from gateway.core.occupancy import Detector, Held, Word
-from gateway.core.stamp import stamp
+from gateway.core.stamp import TOO_OLD, stamp
 from gateway.inbox import Delivery, Item, PortBack, PortLost, Service, Swap
 from sensors.calibration import Verdicts
 from sensors.sample import Availability, Sample
@@ -70,9 +70,15 @@ class Judge:
         self.hearings = hearings
         self._clock = clock
         self._watch = watch
-        self._ticked_at = float("-inf")
+        self._ticked_at = self._leapt_at = float("-inf")
+        self._leapt = 0.0
         for hearing in hearings.values():
             hearing.past = Past(clock.monotonic())
+
+    def stepped(self, seconds: float) -> None:
+        """Our clock, that was known, has been set."""
+        self._leapt = max(0.0, self._leapt + seconds)
+        self._leapt_at = self._clock.monotonic()
 
     def take(self, items: Iterable[Item]) -> Batch:
         """Judge what was heard, then let time pass for everyone."""
@@ -139,7 +145,8 @@ class Judge:
             hearing.remarks["repeated"] += 1
             return None
         offset = self._clock.offset if self._clock.synchronised else None
-        stamped = stamp(sample.timestamp, delivery.at, offset, late=delivery.late)
+        leapt = self._leapt if delivery.at - self._leapt_at < TOO_OLD else 0.0
+        stamped = stamp(sample.timestamp, delivery.at, offset, late=delivery.late, leapt=leapt)
         hearing.clock_offset = stamped.age
         if stamped.remark is not None:
             hearing.remarks[stamped.remark] += 1

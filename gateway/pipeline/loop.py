@@ -41,6 +41,8 @@ class Pipeline:
         self._clock = clock
         self._publish = publish
         self._redated = redated
+        self.stepped: Callable[[float], None] = lambda _seconds: None
+        """Called when the clock, that was known, has been set."""
         self.commit_within = commit_within
         """Seconds that a commit may gather."""
         self._gathered = Batch()
@@ -102,6 +104,7 @@ class Pipeline:
             self._redated(self._clock.stepped)
         elif knew and abs(step) >= STEPPED:
             self._redated(step)
+            self.stepped(step)
         quarter = bin_of(self._clock.wall())
         if quarter != self._quarter:
             self._quarter = quarter

@@ -99,6 +99,19 @@ def test_a_word_whose_own_timestamp_is_more_than_60_s_old_is_late() -> None:
     assert (change.cause, change.at, change.live) == (LATE, 439, False)
 
 
+def test_a_clock_that_leaps_an_hour_ahead_lets_no_word_rewrite_the_last_hour() -> None:
+    bench = Bench()
+    bench.deliver(5, Sample(active=False))
+    bench.offset += 3600
+    bench.judge.stepped(3600)
+    (change,) = bench.deliver(7200, Sample(active=True, timestamp=WALL + 7200)).changes
+    assert (change.cause, change.at, change.live) == (LATE, 7200, False)
+    bench.offset -= 3600
+    bench.judge.stepped(-3600)
+    (change,) = bench.deliver(7300, Sample(active=False, timestamp=WALL + 7300)).changes
+    assert (change.cause, change.at, change.live) == (OBSERVED, 7300, True)
+
+
 def test_a_timestamp_within_60_s_dates_a_live_word() -> None:
     (change,) = Bench().deliver(500, Sample(active=True, timestamp=WALL + 440)).changes
     assert (change.cause, change.at, change.live) == (OBSERVED, 440, True)

@@ -66,3 +66,11 @@ def test_what_is_late_has_its_own_timestamp() -> None:
 
 def test_nothing_was_said_after_it_arrived() -> None:
     assert all(stamp(NOW + s, ARRIVED, OFFSET, late=False).at <= ARRIVED for s in range(-99, 99))
+
+
+@pytest.mark.parametrize(("age", "at"), [(3600, 100.0), (3650, 100.0), (5000, -4900.0), (5, 95.0)])
+def test_after_a_leap_of_our_clock_what_is_as_old_as_the_leap_dates_nothing_back(
+    age: float, at: float
+) -> None:
+    stamped = stamp(OFFSET + 100 - age, 100, OFFSET, late=False, leapt=3600)
+    assert (stamped.at, stamped.late) == (at, age > 60)
