@@ -2,6 +2,7 @@
 
 import contextlib
 import http
+import json
 import os
 import shutil
 import socket
@@ -98,6 +99,13 @@ def start_nats(chain: Chain, folder: Path, node: int, env: dict[str, str] | None
 def nats_is_whole(folder: Path, nodes: int = 3) -> bool:
     """Whether every node follows every stream: only then may one be killed without a loss."""
     return all(_is_healthy(_kept(folder, node)["NATS_HTTP"]) for node in range(nodes))
+
+
+def nats_clients(folder: Path, node: int) -> int:
+    """How many are connected to that node."""
+    with urllib.request.urlopen(f"http://{_kept(folder, node)['NATS_HTTP']}/varz") as reply:
+        told: int = json.load(reply)["connections"]
+        return told
 
 
 @contextlib.contextmanager

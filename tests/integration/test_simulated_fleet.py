@@ -15,7 +15,7 @@ import pytest
 from gateway.core.digests import Row
 from gateway.fleet.figures import QUARTER, gym_id, machine_ids, rows_at
 from tests.chain import ChainBroker, HubProcess, until
-from tests.chain_brokers import Chain, mosquitto_chain, nats_cluster, password
+from tests.chain_brokers import Chain, mosquitto_chain, nats_clients, nats_cluster, password
 
 BRANCHES, MACHINES = 3, 4
 STORED = """
@@ -161,7 +161,7 @@ def test_a_fleet_goes_on_when_a_node_of_its_cluster_is_killed(tmp_path: Path) ->
         files = ("--passwords", passwords, "--ca", cluster.authority)
         playing = simulate(*itertools.chain(*nodes), *files, "--speed", 300, "--for", 25)
         until_connected(playing)
-        cluster.kill(0)
+        cluster.kill(next(node for node in range(3) if nats_clients(tmp_path, node)))
         told = figures(playing)
     assert told["complete"]
     assert told["connections"] > BRANCHES
