@@ -38,9 +38,7 @@ class Recorder:
         """Stored since the start."""
         self.stored: Callable[[], None] = lambda: None
         """Called when bins were stored."""
-        self._snapshot: (
-            tuple[int, float, Callable[[int | None, float | None], Standings]] | None
-        ) = None
+        self._snapshot: tuple[int, float, Build] | None = None
         self._marked = file.past.next_bin, file.past.counted
         """Where a start would go on."""
 

@@ -228,12 +228,11 @@ async def _worker(member: Phone) -> Worker:
 
 async def _told(worker: Worker) -> list[list[str]]:
     """(title, text) of what stands on the lock screen."""
-    for _ in range(50):
-        found: list[list[str]] = await worker.evaluate(TOLD)
-        if found:
-            return found
+    end, found = time.monotonic() + PATIENCE / 1000, list[list[str]]()
+    while not found and time.monotonic() < end:
         await asyncio.sleep(0.1)
-    return []
+        found = await worker.evaluate(TOLD)
+    return found
 
 
 async def _one_stream(member: Phone) -> None:
