@@ -201,6 +201,7 @@ def test_siblings_show_each_other(folder: Path, broker: Broker, hub: Listener) -
         gateway(other, config(broker.url, gym="north", name="North")) as there,
     ):
         until(lambda: len(here.local("/branches")["branches"]) == 2)
+        until(lambda: len(there.local("/branches")["branches"]) == 2)
         row = here.local("/branches")["branches"][1]
         assert (row["gymId"], row["name"], row["source"]) == ("north", "North", "remote")
         assert row["categories"][0]["total"] == MACHINES
