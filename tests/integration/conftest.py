@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+import threading
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -84,13 +85,16 @@ def speaker(broker: Broker) -> Speaker:
 @pytest.fixture
 def watch(broker: Broker) -> Iterator[Watch]:
     """Payloads on a topic from now on, heard by a client with a thread of its own."""
-    client = Client(CallbackAPIVersion.VERSION2, userdata=[])
+    client, subscribed = Client(CallbackAPIVersion.VERSION2, userdata=[]), threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
     client.on_message = lambda _client, heard, message: heard.append(message.payload)
     client.connect(broker.listen.host, broker.listen.port)
     client.loop_start()
 
     def follow(topic: str) -> list[bytes]:
+        subscribed.clear()
         client.subscribe(topic, 1)
+        assert subscribed.wait(8)
         heard: list[bytes] = client.user_data_get()
         return heard
 
