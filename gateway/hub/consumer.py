@@ -24,9 +24,9 @@ PAUSE = 1.0  # seconds after a fault of the database
 END_THE_FROZEN = """
 SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s AND objsubid = 1
-    AND datname = current_database() AND state = 'active' AND wait_event = 'ClientRead'
-    AND query_start < clock_timestamp() - %s * interval '1 ms'
-"""  # in the middle of a statement, of which its hub has sent a part: then no idle timeout holds
+    AND datname = current_database() AND wait_event = 'ClientRead'
+    AND greatest(query_start, state_change) < clock_timestamp() - %s * interval '1 ms'
+"""  # its hub froze in the middle of a message: then no idle timeout holds
 
 Hear = Callable[[str, bytes, Callable[[], None], bool], None]
 """Takes (topic, payload, receipt, whether it was retained)."""
